@@ -1,0 +1,1 @@
+"""Datasets on disk: the session store, its importers, splits and checks."""

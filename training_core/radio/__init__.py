@@ -1,0 +1,1 @@
+"""Physics and geometry of radio localization: numpy, scipy and pyproj, no torch."""
