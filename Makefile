@@ -1,0 +1,75 @@
+# Everything runs in .venv, which is built when it is missing or stale; nothing is activated.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough; name another one with `make PYTHON=...`.
+PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+  if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+  then echo $$candidate; exit; fi; done; echo python3)
+BIN := .venv/bin
+SOURCES := heimdall_console training_core tests benchmarks examples scripts
+
+# Two processes on two cores, each with one thread: more threads only wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+PYTEST_WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@echo "Targets of heimdall-console (each builds .venv first when it is missing or stale):"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: environment
+environment: ## Build or refresh .venv and nothing else
+	@$(PYTHON) scripts/build_environment.py
+
+.PHONY: demo
+demo: environment ## Generate a dataset, train, evaluate, export, register: the main job in two minutes
+	@scripts/demo
+
+.PHONY: test
+test: environment ## Run all tests
+	$(PYTEST) -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+.PHONY: test-faults
+test-faults: environment ## Run only the tests that break something on purpose
+	$(PYTEST) -m faults $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: environment ## Check style and format (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: environment ## Repair style and format where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: environment ## Check types, strictly and everywhere (mypy)
+	$(BIN)/mypy $(wildcard $(SOURCES))
+
+.PHONY: imports
+imports: environment ## Check who imports whom (import-linter)
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: test lint types imports ## All that has to pass before a change is merged
+
+.PHONY: docs
+docs: environment ## Write the documents that are generated from the code
+	$(BIN)/python scripts/write_config_reference.py
+
+.PHONY: picture
+picture: environment ## Draw the README's picture from a real run
+	@scripts/draw-picture
+
+.PHONY: bench
+bench: environment ## Run the benchmarks and print their ratios
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+.PHONY: clean
+clean: ## Remove what was built or left behind, except .venv
+	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
