@@ -1,0 +1,1 @@
+"""The training core: everything that trains, exports and publishes, without a terminal."""

@@ -1,0 +1,1 @@
+"""What the console and the training core agree on: plain data, files and errors."""

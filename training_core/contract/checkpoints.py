@@ -1,0 +1,85 @@
+"""What stands beside a checkpoint: its sidecar, readable without loading it."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from training_core.contract.files import write_atomic
+from training_core.contract.records import decode_number, encode_number
+
+Number = Annotated[
+    float, BeforeValidator(lambda value: decode_number(value)), PlainSerializer(encode_number)
+]
+"""A number that JSON carries even where it is not finite."""
+
+
+class CheckpointSidecar(BaseModel):
+    """`<name>.ckpt.json`, written after the checkpoint and before its record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    file: str
+    """Name of the checkpoint, in the same folder."""
+    step: int
+    """Optimizer steps completed."""
+    epoch: int
+    """Epoch, counted from 0."""
+    metrics: dict[str, Number] = {}
+    """Metrics at the save."""
+    monitor: str = ""
+    """Metric that ranks it."""
+    mode: str = "min"
+    """Whether a small or a large value of that metric is good."""
+    size_bytes: int
+    """Size of the checkpoint."""
+    sha256: str
+    """Of the checkpoint."""
+    created: float
+    """Seconds since 1970, UTC."""
+    reason: str = ""
+    """validation, time, stop or end."""
+    run_id: str = ""
+    """Run that saved it."""
+
+    @property
+    def rank(self) -> float:
+        """The monitored value, small is good; infinity where it is missing or NaN."""
+        value = self.metrics.get(self.monitor, math.nan)
+        if math.isnan(value):
+            return math.inf
+        return value if self.mode == "min" else -value
+
+
+def sidecar_path(checkpoint: Path) -> Path:
+    """Where the sidecar of a checkpoint lies."""
+    return checkpoint.with_name(checkpoint.name + ".json")
+
+
+def write_sidecar(folder: Path, sidecar: CheckpointSidecar) -> None:
+    """Write a sidecar beside its checkpoint."""
+    content = orjson.dumps(sidecar.model_dump(), option=orjson.OPT_INDENT_2)
+    write_atomic(sidecar_path(folder / sidecar.file), content)
+
+
+def read_sidecar(checkpoint: Path) -> CheckpointSidecar | None:
+    """The sidecar of a checkpoint, None where it is missing or damaged."""
+    try:
+        return CheckpointSidecar.model_validate_json(sidecar_path(checkpoint).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def list_checkpoints(folder: Path) -> list[CheckpointSidecar]:
+    """Every checkpoint of a folder that has its sidecar, oldest step first."""
+    found = (read_sidecar(path) for path in folder.glob("*.ckpt"))
+    return sorted((s for s in found if s is not None), key=lambda s: (s.step, s.created))
+
+
+def best_checkpoints(sidecars: Iterable[CheckpointSidecar]) -> list[CheckpointSidecar]:
+    """Those with a monitored value, best first, the earlier one first among equals."""
+    ranked = [sidecar for sidecar in sidecars if math.isfinite(sidecar.rank)]
+    return sorted(ranked, key=lambda s: (s.rank, s.step))

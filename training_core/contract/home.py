@@ -1,0 +1,59 @@
+"""Where everything lives: the home folder and the names inside it."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from training_core.contract.errors import HeimdallError
+
+
+def home_path() -> Path:
+    """`$HEIMDALL_HOME`, or `heimdall` in the XDG data directory; it may not exist yet."""
+    chosen = os.environ.get("HEIMDALL_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("heimdall", appauthor=False))
+
+
+def ensure_folder(folder: Path) -> Path:
+    """Make a folder below the home, for this user only.
+
+    Raises:
+        HeimdallError: It cannot be made (read-only home, full disk, a file in the way).
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HeimdallError(
+            f"The folder {folder} could not be made",
+            why=error.strerror or str(error),
+            unharmed="Nothing was started",
+            action="Make it writable, free some space, or set HEIMDALL_HOME to another folder",
+        ) from error
+    return folder
+
+
+def runs_folder(home: Path) -> Path:
+    """Where run directories live."""
+    return home / "runs"
+
+
+def jobs_folder(home: Path) -> Path:
+    """Where job directories live."""
+    return home / "jobs"
+
+
+def datasets_folder(home: Path) -> Path:
+    """Where datasets live that are called by name."""
+    return home / "datasets"
+
+
+def model_store_folder(home: Path) -> Path:
+    """The embedded object store."""
+    return home / "models"
+
+
+def tracking_uri(home: Path, configured: str = "") -> str:
+    """The MLflow store to use: what is configured, or the database of the home."""
+    return configured or f"sqlite:///{home / 'mlflow.db'}"

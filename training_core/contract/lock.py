@@ -1,0 +1,71 @@
+"""Who is alive: a POSIX record lock that its holder's death releases."""
+
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+
+import orjson
+
+from training_core.contract.errors import UsageError
+
+
+class WorkerLock:
+    """The lock of one run or job, held until `release` or the end of the process.
+
+    `fcntl.lockf` is used because forked data loaders and ranks do not inherit it. Closing
+    any descriptor of the file drops a POSIX lock: within one process the file is opened
+    here and nowhere else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            UsageError: Another process holds it.
+        """
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise UsageError(
+                f"{path.parent.name} was not started",
+                why="Another worker is running it",
+                unharmed="That worker goes on",
+                action="Wait for its end, or stop it",
+            ) from error
+        holder = {"pid": os.getpid(), "started": time.time(), "host": socket.gethostname()}
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, orjson.dumps(holder), 0)
+
+    def release(self) -> None:
+        """Give the lock up."""
+        os.close(self._descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some other living process holds the lock at `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def holder_pid(path: Path) -> int | None:
+    """The process that wrote itself into the lock file, dead or alive."""
+    try:
+        holder = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    pid = holder.get("pid") if isinstance(holder, dict) else None
+    return pid if isinstance(pid, int) else None

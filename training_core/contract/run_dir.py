@@ -1,0 +1,183 @@
+"""The directory of a run: its names and how it is made."""
+
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from training_core.contract.errors import HeimdallError, UsageError
+from training_core.contract.files import fsync_folder, write_atomic
+from training_core.contract.home import ensure_folder, runs_folder
+
+_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+
+
+class RunInfo(BaseModel):
+    """`run.json`: what is known of a run before it starts; written once."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    """Sortable by the time of creation."""
+    name: str
+    """For people."""
+    experiment: str
+    """Experiment that the run belongs to."""
+    created: float
+    """Seconds since 1970, UTC."""
+    host: str = ""
+    """Machine that it was made on."""
+    user: str = ""
+    """Who made it."""
+    command: list[str] = []
+    """Command line that made it."""
+    git_commit: str = ""
+    """Commit of the code around the configuration; empty outside a repository."""
+    git_dirty: bool = False
+    """Whether that code had uncommitted changes."""
+    versions: dict[str, str] = {}
+    """Versions of the packages that matter."""
+    config_hash: str = ""
+    """SHA-256 of the resolved configuration."""
+    dataset_fingerprint: str = ""
+    """Of the dataset at the start."""
+    parent: str = ""
+    """Run that this one repeats or starts from."""
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Names inside the directory of one run (or job)."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id is the name of its directory."""
+        return self.path.name
+
+    @property
+    def info_path(self) -> Path:
+        """`run.json`."""
+        return self.path / "run.json"
+
+    @property
+    def config_path(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.toml"
+
+    @property
+    def log_path(self) -> Path:
+        """The append-only log."""
+        return self.path / "log.jsonl"
+
+    @property
+    def output_path(self) -> Path:
+        """What the worker printed."""
+        return self.path / "output.log"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the worker while it lives."""
+        return self.path / "worker.lock"
+
+    @property
+    def commands(self) -> Path:
+        """Where viewers put what they ask for."""
+        return self.path / "commands"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie unless the configuration says otherwise."""
+        return self.path / "checkpoints"
+
+    @property
+    def exports(self) -> Path:
+        """One folder an exported model."""
+        return self.path / "exports"
+
+    @property
+    def publisher_path(self) -> Path:
+        """The publisher's own state."""
+        return self.path / "publisher.json"
+
+    def read_info(self) -> RunInfo:
+        """Read `run.json`.
+
+        Raises:
+            HeimdallError: It is missing or not readable.
+        """
+        try:
+            return RunInfo.model_validate_json(self.info_path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise HeimdallError(
+                f"{self.path} is not a run",
+                why="Its run.json is missing or damaged",
+                unharmed="Nothing was changed",
+                action="Name a directory below `runs/` of the home",
+            ) from error
+
+
+def new_id(now: float) -> str:
+    """An id that sorts by time and does not repeat."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
+
+
+def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:
+    """Make the directory of a run; it appears whole or not at all.
+
+    Raises:
+        HeimdallError: The home is not writable or the disk is full.
+    """
+    runs = ensure_folder(runs_folder(home))
+    hidden, final = runs / f".{info.id}.new", runs / info.id
+    try:
+        hidden.mkdir(mode=0o700)
+        made = RunDir(hidden)
+        for folder in (made.commands, made.checkpoints, made.exports):
+            folder.mkdir(mode=0o700)
+        write_atomic(made.config_path, config_toml.encode())
+        write_atomic(made.info_path, orjson.dumps(info.model_dump(), option=orjson.OPT_INDENT_2))
+        os.rename(hidden, final)
+        fsync_folder(runs)
+    except OSError as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise HeimdallError(
+            f"The directory of the run could not be made in {runs}",
+            why=error.strerror or str(error),
+            unharmed="Nothing was started and no other run is touched",
+            action="Make the home writable or free some space",
+        ) from error
+    return RunDir(final)
+
+
+def find_run(home: Path, reference: str) -> RunDir:
+    """The run of an id, a unique prefix of one, `@last`, or a path to its directory.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    as_path = Path(reference).expanduser()
+    if os.sep in reference and (as_path / "run.json").is_file():
+        return RunDir(as_path.absolute())
+    runs = runs_folder(home)
+    ids = sorted(p.name for p in runs.iterdir() if _ID.match(p.name)) if runs.is_dir() else []
+    if reference == "@last" and ids:
+        return RunDir(runs / ids[-1])
+    matching = [run_id for run_id in ids if run_id.startswith(reference)] if reference else []
+    if reference in matching:
+        matching = [reference]
+    if len(matching) == 1:
+        return RunDir(runs / matching[0])
+    raise UsageError(
+        f"There is no run {reference}" if not matching else f"{reference} fits several runs",
+        why=f"{len(matching)} of the {len(ids)} runs in {runs} begin with it",
+        unharmed="Nothing was changed",
+        action="Name an id, the unique start of one, or @last",
+    )

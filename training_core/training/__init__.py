@@ -1,0 +1,1 @@
+"""Training of one run: pipeline, Lightning module, callbacks, checkpoints and resuming."""
