@@ -6,8 +6,6 @@ it is being changed it carries a marker instead: an environment whose build was 
 by that marker and built anew.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
@@ -25,6 +23,11 @@ UNFINISHED = ENVIRONMENT / ".unfinished"
 DISCARDED = ROOT / ".venv.discarded"
 LOCK = ROOT / ".venv.lock"
 INPUTS = (ROOT / "pyproject.toml", ROOT / "constraints.txt")
+SELF_DESCRIPTION = """
+import importlib.util, sys
+if importlib.util.find_spec("pip"):
+    print(sys.version, sys.prefix)
+"""
 BUILD_REQUIREMENTS = ("hatchling", "editables")
 
 
@@ -32,12 +35,12 @@ class EnvironmentFailedError(Exception):
     """The environment could not be built; the message is for the person at the terminal."""
 
 
-def fingerprint() -> str:
+def fingerprint(python_version: str) -> str:
     """Return what the environment depends on: its inputs, its place and its interpreter."""
     digest = hashlib.sha256(str(ROOT).encode())
     for path in INPUTS:
         digest.update(path.read_bytes())
-    digest.update(installed_python_version().encode())
+    digest.update(python_version.encode())
     return digest.hexdigest()
 
 
@@ -45,7 +48,7 @@ def installed_python_version() -> str:
     """Return the version of the environment's interpreter, or "" when it does not run."""
     try:
         answer = subprocess.run(
-            [str(PYTHON), "-c", "import sys, pip; print(sys.version, sys.prefix)"],
+            [str(PYTHON), "-c", SELF_DESCRIPTION],
             capture_output=True,
             text=True,
             check=False,
@@ -62,7 +65,8 @@ def is_complete() -> bool:
     """Say whether the environment was finished from the inputs as they are now."""
     if UNFINISHED.exists() or not STAMP.is_file():
         return False
-    return bool(installed_python_version()) and STAMP.read_text() == fingerprint()
+    version = installed_python_version()
+    return bool(version) and STAMP.read_text() == fingerprint(version)
 
 
 def is_usable() -> bool:
@@ -92,7 +96,15 @@ def create() -> None:
 
 def install() -> None:
     """Install the pinned dependencies, then this project in development mode."""
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt")]
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+    ]
     advice = "pip could not install the dependencies; what it said stands above."
     run([*pip, *BUILD_REQUIREMENTS], advice)
     run([*pip, "--no-build-isolation", "--editable", f"{ROOT}[dev]"], advice)
@@ -133,7 +145,7 @@ def main() -> int:
         except EnvironmentFailedError as error:
             print(f"{error}\nRun the same command again to start over.", file=sys.stderr)
             return 1
-        STAMP.write_text(fingerprint())
+        STAMP.write_text(fingerprint(installed_python_version()))
         UNFINISHED.unlink()
     return 0
 

@@ -1,7 +1,5 @@
 """Isolation that every test gets: a home of its own, no credentials, nothing left behind."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
