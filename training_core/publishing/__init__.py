@@ -1,0 +1,1 @@
+"""What leaves a run: exported models, the object store, MLflow and the model registry."""
