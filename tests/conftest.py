@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -15,6 +16,11 @@ LITTER = ("mlruns", "mlflow.db", "lightning_logs", "checkpoints", "outputs", "ru
 
 # A variable of the person who runs the tests must neither help nor hurt them.
 FOREIGN_PREFIXES = ("MLFLOW_", "HEIMDALL_", "AWS_", "MINIO_", "S3_", "SLURM_", "WANDB_")
+
+
+# A deadline measures the machine; on a loaded one it would fail tests that are right.
+hypothesis.settings.register_profile("project", deadline=None, max_examples=60)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
