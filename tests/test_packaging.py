@@ -1,11 +1,13 @@
 """What is shipped: themes in the wheel and the sdist, pins that hold what the ranges ask for."""
 
+import ast
 import re
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,28 @@ def declared() -> list[Requirement]:
 @pytest.mark.parametrize("requirement", declared(), ids=lambda r: r.name)
 def test_every_dependency_is_pinned_within_its_range(requirement: Requirement) -> None:
     assert pins()[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def imported_packages(folder: str) -> set[str]:
+    """Return the top-level names that the modules of a package import, at any depth."""
+    found: set[str] = set()
+    for module in (REPOSITORY / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"heimdall_console", "training_core"}
+
+
+@pytest.mark.parametrize("folder", ["heimdall_console", "training_core"])
+def test_every_imported_package_is_declared(folder: str) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    names = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    provided_by = packages_distributions()
+    for package in imported_packages(folder):
+        providers = {canonicalize_name(name) for name in provided_by.get(package, [package])}
+        assert providers & names, f"{folder} imports {package}, which pyproject.toml leaves out"
 
 
 def test_the_pins_name_no_place_to_download_from() -> None:
