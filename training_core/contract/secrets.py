@@ -72,3 +72,19 @@ def credentials(home: Path) -> Credentials:
         if found:
             values[name] = found
     return Credentials.model_validate(values)
+
+
+def credential_sources(home: Path) -> dict[str, str]:
+    """Where each credential that is set was found: a variable's name or the file's path.
+
+    Raises:
+        UsageError: As `credentials`.
+    """
+    found = credentials(home)
+    sources: dict[str, str] = {}
+    for name, variables in _VARIABLES.items():
+        if getattr(found, name) is None:
+            continue
+        variable = next((v for v in variables if os.environ.get(v)), None)
+        sources[name] = variable or str(home / CREDENTIALS_FILE)
+    return sources

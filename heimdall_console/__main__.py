@@ -1,0 +1,35 @@
+"""Where `heimdall-console` starts: a bare call is answered at once, the rest is the command line."""
+
+import os
+import sys
+
+_WELCOME = """\
+heimdall-console trains, checks and registers radio localization models.
+
+  heimdall-console data synth --preset campus --name campus    make a dataset to try it on
+  heimdall-console config init --preset quick --out run.toml   write a documented configuration
+  heimdall-console run --config run.toml --data-dir campus     train, evaluate, export, register
+  heimdall-console evaluate @last campus                       judge the result beside simple methods
+
+heimdall-console --help lists every command; each has --help with examples.
+"""
+
+
+def main() -> int:
+    """Run the program; the return value is the exit code of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character must not end the command.
+            stream.reconfigure(errors="replace")
+    arguments = sys.argv[1:]
+    if not arguments and "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
+        sys.stdout.write(_WELCOME)
+        return 0
+    # Typer costs 50 ms that a bare call does not need.
+    from heimdall_console.cli import run_command_line
+
+    return run_command_line(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Numbers to braille or ASCII cells, without any terminal library."""

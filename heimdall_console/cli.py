@@ -1,0 +1,83 @@
+"""The command line: which commands there are, and how errors leave it."""
+
+import sys
+
+import typer
+
+from heimdall_console.lazy_command import LazyCommand
+
+COMMANDS = {
+    "run": "Train, evaluate, export and register a model.",
+    "runs": "List the runs of this home.",
+    "config": "Write, check and show configurations.",
+    "data": "Import, generate and inspect datasets.",
+    "evaluate": "Measure a model beside simple methods on the same rows.",
+    "export": "Turn a checkpoint into a proved ONNX model.",
+    "predict": "Locate the sessions of a dataset, without PyTorch.",
+    "sync": "Publish what a run still owes to the servers.",
+}
+"""Name → one line; the module of the same name in `commands` has the rest."""
+
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 diverged, 4 stopped, 130 interrupted."
+
+app = typer.Typer(
+    name="heimdall-console",
+    help="Train, check and register radio localization models.",
+    epilog=f"{EXIT_CODES} HEIMDALL_HOME says where runs, datasets and models live.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help appears in a third of the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(version("heimdall-console"))
+        except PackageNotFoundError:
+            typer.echo("a checkout that is not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and leave.",
+        is_eager=True,
+        callback=_print_version,
+    ),
+) -> None:
+    """Train, check and register radio localization models."""
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Obey a command line; the return value is the exit code.
+
+    Errors meant for a person are printed without traceback; anything else is a bug and
+    keeps its own.
+    """
+    command = typer.main.get_command(app)
+    for name, help_line in COMMANDS.items():
+        lazy = LazyCommand(name, help_line, f"heimdall_console.commands.{name}")
+        command.add_command(lazy)
+    try:
+        command.main(args=arguments, prog_name="heimdall-console")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 1
+    except Exception as error:
+        from training_core.contract.errors import HeimdallError
+
+        if not isinstance(error, HeimdallError):
+            raise
+        from heimdall_console.error_text import error_lines
+        from heimdall_console.terminal import Terminal
+
+        for line in error_lines(error, Terminal.of(sys.stderr)):
+            sys.stderr.write(line + "\n")
+        return int(error.exit_code)
+    return 0

@@ -1,0 +1,66 @@
+"""Aligned text: tables and label-value pairs as lines."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heimdall_console.formatting import cell_width, shortened
+from heimdall_console.terminal import Style, Terminal
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    title: str
+    right: bool = False
+    """Whether its values end at the right, as numbers do."""
+    shrinks: bool = False
+    """Whether its values are cut where the table is too wide."""
+    style: Style = "plain"
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text with blanks up to a width in columns."""
+    blanks = " " * max(0, width - cell_width(text))
+    return blanks + text if right else text + blanks
+
+
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], terminal: Terminal
+) -> list[str]:
+    """A table with a dim head; cells are already harmless text."""
+    widths = [
+        max([cell_width(column.title), *(cell_width(row[i]) for row in rows)])
+        for i, column in enumerate(columns)
+    ]
+    excess = sum(widths) + 2 * (len(columns) - 1) + 1 - terminal.width
+    for i, column in enumerate(columns):
+        if excess > 0 and column.shrinks:
+            smaller = max(8, widths[i] - excess)
+            excess -= max(0, widths[i] - smaller)
+            widths[i] = min(widths[i], smaller)
+
+    def line(cells: Sequence[str], styles: Sequence[Style]) -> str:
+        parts = []
+        for i, (cell, style) in enumerate(zip(cells, styles, strict=True)):
+            text = shortened(cell, widths[i])
+            last_left = i == len(columns) - 1 and not columns[i].right
+            filled = text if last_left else padded(text, widths[i], right=columns[i].right)
+            parts.append(terminal.style(filled, style))
+        return " " + "  ".join(parts).rstrip()
+
+    head = line([column.title for column in columns], ["dim"] * len(columns))
+    return [head, *(line(row, [column.style for column in columns]) for row in rows)]
+
+
+def pair_lines(pairs: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
+    """Labels at the left, values wrapped beside them."""
+    label_width = max((cell_width(label) for label, _ in pairs), default=0)
+    room = max(20, terminal.width - label_width - 4)
+    lines = []
+    for label, value in pairs:
+        pieces = textwrap.wrap(value, room, break_on_hyphens=False) or [""]
+        lines.append(f" {terminal.style(padded(label, label_width), 'dim')}  {pieces[0]}".rstrip())
+        lines.extend(" " * (label_width + 3) + piece for piece in pieces[1:])
+    return lines

@@ -1,0 +1,40 @@
+"""What commands leave behind: JSON on standard output, and files that are not overwritten."""
+
+import sys
+from pathlib import Path
+
+from training_core.contract.errors import HeimdallError, UsageError
+from training_core.contract.files import write_atomic
+
+
+def print_json(value: object, *, indent: bool = True) -> None:
+    """Print one JSON document; numbers that JSON lacks become null."""
+    import orjson
+
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
+    sys.stdout.write(orjson.dumps(value, option=option, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
+def write_new_file(path: Path, text: str, *, replace: bool) -> None:
+    """Write a text file whole.
+
+    Raises:
+        UsageError: It exists and must not be replaced.
+        HeimdallError: It cannot be written.
+    """
+    if path.exists() and not replace:
+        raise UsageError(
+            f"{path} exists already",
+            unharmed="It was not changed",
+            action="Choose another name, or add --force",
+        )
+    try:
+        write_atomic(path, text.encode(), mode=0o644)
+    except OSError as error:
+        raise HeimdallError(
+            f"{path} could not be written",
+            why=error.strerror or str(error),
+            unharmed="Nothing was changed",
+            action="Choose a folder that exists and is writable",
+        ) from error
