@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from pydantic import BaseModel
 
+from heimdall_console.cli import COMMANDS, app
+from heimdall_console.lazy_command import LazyCommand
 from training_core.contract.config import Config
 from training_core.contract.config_file import all_keys, load_config
 from training_core.contract.errors import ExitCode
@@ -30,12 +33,12 @@ PROGRAM = "heimdall-console"
 
 
 def command_tree() -> Any:
-    """Return typer's tree of commands; typer carries its own untyped copy of click."""
-    import typer
-
-    from heimdall_console.cli import app
-
-    return typer.main.get_command(app)
+    """Return typer's tree of commands, with those loaded that load when they are called."""
+    root: Any = typer.main.get_command(app)
+    for name, help_line in COMMANDS.items():
+        lazy = LazyCommand(name, help_line, f"heimdall_console.commands.{name}")
+        root.add_command(lazy.load())
+    return root
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -62,7 +65,7 @@ def problem_with(line: str) -> str:
         path.append(name)
     options = {option for p in command.params for option in [*p.opts, *p.secondary_opts]}
     for word in words:
-        option = word.partition("=")[0]
+        option = word.partition("=")[0].replace("_", "-")  # both spellings are taken
         if word.startswith("--") and option not in options | {"--help"}:
             return f"{' '.join(path)} has no option {option}"
     return ""
