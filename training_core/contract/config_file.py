@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from training_core.contract.config import CombinationError, Config, combination_problems
+from training_core.contract.config import CombinationError, Config
 from training_core.contract.errors import ConfigError, ConfigProblem
 
 Values = dict[str, Any]
@@ -249,15 +249,3 @@ def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 def _parts(dotted: str) -> KeyPath:
     return tuple(part.strip("\"'") for part in _KEY_PART.findall(dotted))
-
-
-__all__ = [
-    "ConfigSource",
-    "all_keys",
-    "apply_overrides",
-    "combination_problems",
-    "known_keys",
-    "load_config",
-    "read_source",
-    "validate",
-]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from training_core.contract.config import StorageSection
+from training_core.contract.sections import StorageSection
 from training_core.contract.errors import StorageError
 from training_core.contract.files import replace_durably, sha256_file
 from training_core.contract.secrets import credentials

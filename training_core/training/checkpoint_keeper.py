@@ -1,0 +1,166 @@
+"""Which checkpoints a run keeps: the best few and the last, each with its sidecar."""
+
+import errno
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+
+from training_core.contract.checkpoints import (
+    CheckpointSidecar,
+    best_checkpoints,
+    list_checkpoints,
+    sidecar_path,
+    write_sidecar,
+)
+from training_core.contract.files import sha256_file
+from training_core.contract.run_log import RunLogWriter
+from training_core.contract.sections import CheckpointSection
+from training_core.models.restore import ORIGIN
+from training_core.training.recording import MetricsRecorder
+
+
+class CheckpointKeeper(Callback):
+    """Saves after validations, every few minutes and on request; removes what is surplus.
+
+    What is kept is decided from the sidecars in the folder, never from memory: a run that
+    was killed at any moment goes on with what is really there. The order is checkpoint,
+    sidecar, record, and only then the removal of others.
+
+    Args:
+        folder: Where checkpoints lie.
+        options: What to keep.
+        log: The run's log.
+        run_id: Stands in the sidecars.
+        recorder: Its waiting steps are looked at first, so that no diverged weights are saved.
+        origin: What a checkpoint says of itself, see `training_core.models.restore`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        options: CheckpointSection,
+        log: RunLogWriter,
+        run_id: str,
+        recorder: MetricsRecorder,
+        origin: dict[str, Any],
+    ) -> None:
+        self.folder = folder
+        self._options = options
+        self._log = log
+        self._run_id = run_id
+        self._recorder = recorder
+        self._origin = origin
+        self._saved_at = time.monotonic()
+        self._last: tuple[int, Path] | None = None
+        self._has_complained = False
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let every checkpoint say what it is."""
+        checkpoint[ORIGIN] = self._origin
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save with the metrics of this validation."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.save(trainer, "validation", metrics)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Save when the last save is long ago."""
+        minutes = self._options.every_n_minutes
+        if minutes and time.monotonic() - self._saved_at >= 60.0 * minutes:
+            self.save(trainer, "time", {})
+
+    def save(self, trainer: pl.Trainer, reason: str, metrics: dict[str, float]) -> Path | None:
+        """Save a checkpoint, its sidecar and its record; None where the disk refused.
+
+        Training goes on without it then, and says so once. What was saved at this very
+        step already is not saved again.
+        """
+        self._recorder.flush()
+        self._saved_at = time.monotonic()
+        step, epoch = trainer.global_step, trainer.current_epoch
+        if not metrics and self._last is not None and self._last[0] == step:
+            return self._last[1]
+        name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
+        path = self.folder / name
+        try:
+            trainer.save_checkpoint(path)
+            sidecar = CheckpointSidecar(
+                file=name,
+                step=step,
+                epoch=epoch,
+                metrics=metrics,
+                monitor=self._options.monitor,
+                mode=self._options.mode,
+                size_bytes=path.stat().st_size,
+                sha256=sha256_file(path),
+                created=time.time(),
+                reason=reason,
+                run_id=self._run_id,
+            )
+            write_sidecar(self.folder, sidecar)
+        except (OSError, RuntimeError) as error:
+            # torch reports a full disk as RuntimeError from its zip writer.
+            self._complain(error)
+            return None
+        self._has_complained = False
+        self._last = (step, path)
+        removed = self._surplus(sidecar)
+        ranked = best_checkpoints(list_checkpoints(self.folder))
+        self._log.append(
+            "checkpoint",
+            path=str(path),
+            step=step,
+            epoch=epoch,
+            metrics=sidecar.model_dump()["metrics"],
+            size_bytes=sidecar.size_bytes,
+            sha256=sidecar.sha256,
+            best=bool(ranked) and ranked[0].file == name,
+            reason=reason,
+            removed=[other.name for other in removed],
+        )
+        for other in removed:
+            # The checkpoint first: a sidecar without its file is not listed, the other way is.
+            other.unlink(missing_ok=True)
+            sidecar_path(other).unlink(missing_ok=True)
+        return path
+
+    def best(self) -> CheckpointSidecar | None:
+        """The best of this run's checkpoints, else the last one, else None."""
+        own = self._own()
+        ranked = best_checkpoints(own)
+        return ranked[0] if ranked else (own[-1] if own else None)
+
+    def _own(self) -> list[CheckpointSidecar]:
+        return [s for s in list_checkpoints(self.folder) if s.run_id == self._run_id]
+
+    def _surplus(self, last: CheckpointSidecar) -> list[Path]:
+        own = self._own()
+        kept = {s.file for s in best_checkpoints(own)[: self._options.keep_best]} | {last.file}
+        return [self.folder / sidecar.file for sidecar in own if sidecar.file not in kept]
+
+    def _complain(self, error: OSError | RuntimeError) -> None:
+        if self._has_complained:
+            return
+        self._has_complained = True
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        self._log.append(
+            "message",
+            level="warning",
+            text=(
+                f"A checkpoint could not be saved in {self.folder}: "
+                f"{'the disk is full' if full else error}. Training goes on, and the earlier "
+                "checkpoints are unharmed. Free some space: the next one is tried again."
+            ),
+        )

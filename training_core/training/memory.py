@@ -1,0 +1,57 @@
+"""Advice when a device's memory was too small."""
+
+import gc
+from collections.abc import Callable
+
+import torch
+
+from training_core.contract.errors import OutOfMemoryError
+
+
+def largest_fitting(fits: Callable[[int], bool], failed: int) -> int:
+    """The largest power-of-two fraction of a batch size that fits; 0 where none does.
+
+    Args:
+        fits: Tries a batch size for real.
+        failed: A batch size that did not fit.
+    """
+    size = failed // 2
+    while size >= 1:
+        if fits(size):
+            return size
+        size //= 2
+    return 0
+
+
+def out_of_memory(
+    error: torch.OutOfMemoryError, batch_size: int, try_batch: Callable[[int], None]
+) -> OutOfMemoryError:
+    """The error for a person: which batch size would fit, found by trying.
+
+    Args:
+        error: What the device said.
+        batch_size: What did not fit.
+        try_batch: One forward and backward pass of a batch of that many examples.
+    """
+
+    def fits(size: int) -> bool:
+        gc.collect()
+        torch.cuda.empty_cache()
+        try:
+            try_batch(size)
+        except torch.OutOfMemoryError:
+            return False
+        return True
+
+    size = largest_fitting(fits, batch_size)
+    return OutOfMemoryError(
+        f"The device's memory is too small for a batch of {batch_size}",
+        why=str(error).splitlines()[0],
+        unharmed="Checkpoints saved before are unharmed",
+        action=(
+            f"A batch of {size} fits: --batch-size {size} with "
+            f"--set trainer.accumulate_grad_batches={-(-batch_size // size)} trains the same"
+            if size
+            else "Not even one example fits: choose a smaller network or bf16-mixed precision"
+        ),
+    )

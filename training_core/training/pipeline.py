@@ -1,0 +1,309 @@
+"""One run, readable from top to bottom: data, network, training, judgement, export."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import EarlyStopping
+from torch import Tensor, nn
+
+from training_core.contract.checkpoints import CheckpointSidecar
+from training_core.contract.config import Config
+from training_core.contract.config_file import load_config
+from training_core.contract.errors import CheckpointError, DeviceError
+from training_core.contract.home import ensure_folder
+from training_core.contract.run_dir import RunDir, RunInfo
+from training_core.contract.run_log import RunLogWriter
+from training_core.models.own_module import own_data, own_module
+from training_core.models.registry import network_from_spec
+from training_core.models.restore import (
+    checkpoint_origin,
+    load_checkpoint,
+    load_network,
+    load_weights,
+    network_state,
+)
+from training_core.training.checkpoint_io import AtomicCheckpointIO
+from training_core.training.checkpoint_keeper import CheckpointKeeper
+from training_core.training.control import StopControl
+from training_core.training.dataset import LoadedDataset, load_dataset
+from training_core.training.examples import initialize, network_spec_and_examples
+from training_core.training.judgement import Judgement, judge, record_judgement
+from training_core.training.lit_module import PositionModule
+from training_core.training.memory import out_of_memory
+from training_core.training.recording import MetricsRecorder
+from training_core.training.seeding import BatchSeeder
+from training_core.training.session_data import SessionData
+from training_core.training.stopping import Stopper
+
+
+class TrainingPipeline:
+    """Trains what a run directory asks for and leaves its results there.
+
+    Call `run`, or its steps in their order.
+
+    Args:
+        run: Directory of the run.
+        log: The run's log; the caller holds the run's lock.
+        control: What a person asks for while it trains.
+        resume_from: Checkpoint of this run to go on from.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        log: RunLogWriter,
+        control: StopControl,
+        resume_from: Path | None = None,
+    ) -> None:
+        self.run_dir = run
+        self.info: RunInfo = run.read_info()
+        self.config: Config = load_config(run.config_path)
+        self.log = log
+        self.control = control
+        self.resume_from = resume_from
+        self.dataset: LoadedDataset | None = None
+        self.spec: dict[str, Any] | None = None
+        self.data: pl.LightningDataModule
+        self.module: pl.LightningModule
+        self.trainer: pl.Trainer
+        self.keeper: CheckpointKeeper
+
+    def run(self) -> None:
+        """Do all of it.
+
+        Raises:
+            HeimdallError: What a person can do something about; the run directory says more.
+        """
+        _refuse_absent_device(self.config)
+        pl.seed_everything(self.config.run.seed, verbose=False)
+        self.load_data()
+        self.create_lightning_module()
+        self.create_trainer()
+        self.train()
+        self.export_and_register()
+
+    def load_data(self) -> None:
+        """Read the dataset, check it, split it and shape it for the network."""
+        if self.config.data.class_path:
+            self.data = own_data(self.config.data.class_path, self.config.data.arguments)
+            return
+        self.dataset = load_dataset(self.config, self.log)
+        self.spec, examples = network_spec_and_examples(
+            self.config, self.dataset.store, self.dataset.split
+        )
+        self.data = SessionData(
+            examples,
+            self.dataset.split,
+            self.config.trainer.batch_size,
+            self.config.run.seed,
+            self._batches_done,
+        )
+
+    def create_lightning_module(self) -> None:
+        """Make the network, with the weights of another checkpoint where asked for."""
+        network: nn.Module
+        if self.spec is None:
+            network = self.module = own_module(
+                self.config.model.class_path, self.config.model.arguments
+            )
+        else:
+            network = network_from_spec(self.spec)
+            initialize(network, self.config)
+            self.module = PositionModule(network, self.config)
+        if self.config.checkpoint.init_from:
+            path = Path(self.config.checkpoint.init_from)
+            checkpoint = load_checkpoint(path)
+            is_ours = self.spec is not None
+            load_weights(
+                network, network_state(checkpoint) if is_ours else checkpoint["state_dict"], path
+            )
+
+    def create_trainer(self) -> None:
+        """Make Lightning's trainer with our callbacks and checkpoints."""
+        config = self.config
+        recorder = MetricsRecorder(self.log, self._session_ids())
+        folder = Path(config.checkpoint.directory or self.run_dir.checkpoints)
+        self.keeper = CheckpointKeeper(
+            ensure_folder(folder),
+            config.checkpoint,
+            self.log,
+            self.info.id,
+            recorder,
+            self._origin(),
+        )
+        # Those that stop come before the one that saves: its checkpoint holds their state.
+        callbacks: list[Callback] = [BatchSeeder(config.run.seed), recorder]
+        if config.early_stopping.enabled:
+            callbacks.append(
+                EarlyStopping(
+                    config.checkpoint.monitor,
+                    mode=config.checkpoint.mode,
+                    patience=config.early_stopping.patience,
+                    min_delta=config.early_stopping.min_delta,
+                    check_finite=False,  # The recorder says which sessions made it diverge.
+                )
+            )
+        callbacks += [
+            self.keeper,
+            Stopper(self.control, self.keeper, self.log, config.trainer.max_minutes),
+        ]
+        self.trainer = pl.Trainer(
+            accelerator=_accelerator(config),
+            devices=config.trainer.devices,
+            precision=config.trainer.precision,
+            max_epochs=config.trainer.epochs,
+            accumulate_grad_batches=config.trainer.accumulate_grad_batches,
+            gradient_clip_val=config.optimizer.gradient_clip or None,
+            check_val_every_n_epoch=config.trainer.validate_every_n_epochs,
+            num_sanity_val_steps=0,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=self.run_dir.path,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        parameters = sum(parameter.numel() for parameter in self.module.parameters())
+        self.log.append(
+            "message",
+            level="info",
+            text=f"{parameters:,} parameters on {self.trainer.strategy.root_device}",
+        )
+
+    def train(self) -> None:
+        """Fit, from the beginning or from a checkpoint of this run.
+
+        Raises:
+            DivergedError: The loss became NaN or infinite.
+            StoppedError: A person asked to stop; a checkpoint was saved.
+            OutOfMemoryError: The batch does not fit; says which would.
+            CheckpointError: The checkpoint is unreadable or of another model.
+        """
+        if self.resume_from is not None:
+            self._announce_resume(self.resume_from)
+        try:
+            with warnings.catch_warnings():
+                # Our sampler goes on inside an epoch; Lightning cannot know.
+                warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")
+                warnings.filterwarnings("ignore", ".*does not have many workers.*")
+                self.trainer.fit(
+                    self.module,
+                    datamodule=self.data,
+                    ckpt_path=self.resume_from,
+                    weights_only=True,
+                )
+        except torch.OutOfMemoryError as error:
+            batch_size = self.config.trainer.batch_size
+            raise out_of_memory(error, batch_size, self._try_batch) from error
+        if self.keeper.best() is None:
+            raise CheckpointError(
+                "The training ended without a checkpoint",
+                why=f"None could be saved in {self.keeper.folder}",
+                unharmed="The metrics are in the run's log",
+                action="Free some space or make the folder writable, and run again",
+            )
+
+    def export_and_register(self) -> None:
+        """Judge the best checkpoint in meters, export it and ask for its registration.
+
+        Publishing is the publisher's work: a slow server does not hold the run.
+        """
+        best = self.keeper.best()
+        if best is None:
+            return
+        path = self.keeper.folder / best.file
+        judgement = self._judge(path, best)
+        if self.config.export.enabled:
+            self._export(path, best, judgement)
+
+    def _judge(self, checkpoint: Path, best: CheckpointSidecar) -> Judgement | None:
+        """Validation and test metrics of the best checkpoint; None for a model of one's own."""
+        if not isinstance(self.data, SessionData):
+            return None
+        network, _ = load_network(checkpoint)
+        split = self.data.split
+        device = self.trainer.strategy.root_device
+        judgement = judge(
+            network, self.data.examples, {"val": split.val, "test": split.test}, device
+        )
+        record_judgement(judgement, best, self.log)
+        return judgement
+
+    def _export(
+        self, checkpoint: Path, best: CheckpointSidecar, judgement: Judgement | None
+    ) -> None:
+        pass
+
+    def _origin(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "network": self.spec,
+            "model_class": config.model.class_path,
+            "model_arguments": config.model.arguments,
+            "data_class": config.data.class_path,
+            "data_arguments": config.data.arguments,
+            "run_id": self.info.id,
+            "config_hash": self.info.config_hash,
+            "dataset": config.data.dataset,
+            "dataset_fingerprint": self.dataset.store.fingerprint if self.dataset else "",
+            "split": self.dataset.split_origin(config) if self.dataset else {},
+        }
+
+    def _session_ids(self) -> list[str]:
+        return self.data.examples.session_ids if isinstance(self.data, SessionData) else []
+
+    def _batches_done(self) -> int:
+        return int(self.trainer.fit_loop.epoch_loop.batch_progress.total.ready)
+
+    def _announce_resume(self, path: Path) -> None:
+        checkpoint = load_checkpoint(path)
+        origin = checkpoint_origin(checkpoint, path)
+        if origin["network"] != self.spec or origin["model_class"] != self.config.model.class_path:
+            raise CheckpointError(
+                f"{path} is a checkpoint of another model",
+                why="Its network or its training data differ from those of the run",
+                unharmed="Nothing was changed",
+                action="Start a new run with --init-from to take its weights only",
+            )
+        self.log.append(
+            "resumed",
+            step=int(checkpoint["global_step"]),
+            epoch=int(checkpoint["epoch"]),
+            checkpoint=str(path),
+        )
+
+    def _try_batch(self, size: int) -> None:
+        device = self.trainer.strategy.root_device
+        module = self.module.to(device).train()
+        loader = self.data.train_dataloader()
+        batch = module.transfer_batch_to_device(next(iter(loader)), device, 0)
+        if isinstance(self.data, SessionData):
+            batch = {
+                "inputs": tuple(values[:size] for values in batch["inputs"]),
+                "target_m": batch["target_m"][:size],
+                "row": batch["row"][:size],
+            }
+        outputs: Any = module.training_step(batch, 0)
+        loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
+        loss.backward()
+        module.zero_grad()
+
+
+def _accelerator(config: Config) -> str:
+    chosen = config.trainer.accelerator
+    return chosen if chosen != "auto" else ("gpu" if torch.cuda.is_available() else "cpu")
+
+
+def _refuse_absent_device(config: Config) -> None:
+    if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
+        raise DeviceError(
+            "No CUDA GPU can be used here",
+            why=f"torch {torch.__version__} finds none",
+            unharmed="Nothing was trained",
+            action="Use --accelerator cpu or auto, or look at the driver with nvidia-smi",
+        )

@@ -1,0 +1,25 @@
+"""Random numbers of a batch that depend on its place in the run only."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning import Callback
+
+from training_core.training.sampling import seed_batch
+
+
+class BatchSeeder(Callback):
+    """Seeds torch before every training batch, so that a resumed run repeats it exactly.
+
+    Args:
+        seed: Seed of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Lightning has counted this batch as ready already."""
+        seed_batch(self._seed, trainer.fit_loop.epoch_loop.batch_progress.total.ready - 1)

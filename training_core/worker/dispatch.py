@@ -1,0 +1,89 @@
+"""From the kind of a job to the function that does it, imported only then."""
+
+import importlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from training_core.contract.config_file import load_config
+from training_core.contract.errors import StoppedError
+from training_core.contract.files import write_atomic
+from training_core.contract.jobs import JobArguments, JobDir, Report
+from training_core.contract.run_log import RunLogWriter
+from training_core.training.control import StopControl
+
+JobFunction = Callable[[JobArguments, Report], dict[str, Any]]
+
+_FUNCTIONS: Final = {
+    "import-wide-csv": "training_core.data.jobs:import_wide_csv",
+    "import-long-csv": "training_core.data.jobs:import_long_csv",
+    "import-npy": "training_core.data.jobs:import_npy",
+    "check": "training_core.data.jobs:check",
+    "summarize": "training_core.data.jobs:summarize",
+    "synth": "training_core.data.synth:synth",
+    "export": "training_core.publishing.jobs:export",
+    "register": "training_core.publishing.jobs:register",
+    "predict": "training_core.publishing.jobs:predict",
+    "evaluate": "training_core.publishing.evaluate:evaluate",
+}
+_REPORT_INTERVAL_S = 0.1
+
+
+def do_job(job: JobDir, log: RunLogWriter, control: StopControl) -> None:
+    """Train, or do the job that `job.json` names.
+
+    Raises:
+        HeimdallError: What a person can do something about.
+    """
+    if job.info_path.exists():
+        _train(job, log, control)
+        return
+    kind, arguments = job.read_job()
+    module, _, name = _FUNCTIONS[kind].partition(":")
+    log.append("state", status="running")
+    function: JobFunction = getattr(importlib.import_module(module), name)
+    result = function(arguments, _reporter(log, control))
+    write_atomic(job.result_path, orjson.dumps(result))
+
+
+def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
+    resume = run.path / "resume.json"
+    checkpoint = Path(orjson.loads(resume.read_bytes())["checkpoint"]) if resume.exists() else None
+    resume.unlink(missing_ok=True)
+    if load_config(run.config_path).tracking.enabled:
+        _start_publisher(run)
+    # Seconds of imports: the publisher starts beside them.
+    from training_core.training.pipeline import TrainingPipeline
+
+    TrainingPipeline(run, log, control, checkpoint).run()
+
+
+def _start_publisher(run: JobDir) -> None:
+    """Start the publisher in a session of its own: it outlives this worker."""
+    with (run.path / "publisher.log").open("ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "training_core.publishing.publisher", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _reporter(log: RunLogWriter, control: StopControl) -> Report:
+    said: dict[str, float] = {}
+
+    def report(name: str, done: int, total: int | None) -> None:
+        if control.stop_requested:
+            raise StoppedError("The job was stopped, as asked", unharmed="Its inputs are unharmed")
+        now = time.monotonic()
+        if done == total or now - said.get(name, 0.0) >= _REPORT_INTERVAL_S:
+            said[name] = now
+            log.append("task", name=name, done=done, total=total)
+
+    return report

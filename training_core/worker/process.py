@@ -1,0 +1,78 @@
+"""The life of a worker: lock, first record, the job, last record."""
+
+import sys
+import traceback
+from pathlib import Path
+
+from training_core.contract.errors import ExitCode, HeimdallError, StoppedError
+from training_core.contract.jobs import JobDir
+from training_core.contract.lock import WorkerLock
+from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus
+from training_core.training.control import StopControl, StopNowError
+from training_core.worker.dispatch import do_job
+
+
+def main(directory: Path) -> int:
+    """Do the job of a run or job directory and say in its log how it ended.
+
+    Returns:
+        The exit code, which the last record holds too.
+    """
+    job = JobDir(directory)
+    try:
+        lock = WorkerLock(job.lock_path)
+    except HeimdallError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    control = StopControl()
+    control.install()
+    with RunLogWriter(job.log_path) as log:
+        # Before anything heavy is imported: a viewer sees at once that somebody is there.
+        log.append("state", status=RunStatus.STARTING)
+        code = _live(job, log, control)
+    lock.release()
+    return code
+
+
+def _live(job: JobDir, log: RunLogWriter, control: StopControl) -> int:
+    try:
+        do_job(job, log, control)
+    except StopNowError:
+        log.append(
+            "state",
+            status=RunStatus.KILLED,
+            reason="A second request to stop: nothing more was saved",
+            exit_code=int(ExitCode.INTERRUPTED),
+        )
+        return int(ExitCode.INTERRUPTED)
+    except HeimdallError as error:
+        status = RunStatus.STOPPED if isinstance(error, StoppedError) else RunStatus.FAILED
+        print(traceback.format_exc(), file=sys.stderr)
+        log.append(
+            "state",
+            status=status,
+            reason=str(error),
+            exit_code=int(error.exit_code),
+            error=error.as_fields(),
+        )
+        return int(error.exit_code)
+    except BaseException as error:
+        # A bug, or a library's refusal that nobody foresaw: its traceback is the report.
+        text = traceback.format_exc()
+        print(text, file=sys.stderr)
+        log.append(
+            "message",
+            level="error",
+            text=f"{type(error).__name__}: {error}",
+            detail=text,
+        )
+        log.append(
+            "state",
+            status=RunStatus.FAILED,
+            reason=f"{type(error).__name__}: {error}",
+            exit_code=int(ExitCode.FAILED),
+        )
+        return int(ExitCode.FAILED)
+    log.append("state", status=RunStatus.FINISHED, exit_code=int(ExitCode.DONE))
+    return int(ExitCode.DONE)
