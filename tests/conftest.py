@@ -1,5 +1,6 @@
 """Isolation that every test gets: a home of its own, no credentials, nothing left behind."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,24 +77,49 @@ def nothing_left_in_the_checkout() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def no_process_left_behind() -> Iterator[None]:
-    """Fail the session when a server or a worker that a test started outlives the tests."""
+def no_process_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the session when a server, worker or publisher that a test started outlives it.
+
+    A publisher may take a few seconds to finish after its run; detached processes are no
+    children of ours any more and are known by the home that they were given.
+    """
+    base = str(tmp_path_factory.getbasetemp())
     this_process = psutil.Process()
     before = {child.pid for child in this_process.children(recursive=True)}
     yield
-    started = [c for c in this_process.children(recursive=True) if c.pid not in before]
-    _, alive = psutil.wait_procs(started, timeout=5)
-    left = [f"{c.pid}: {' '.join(c.cmdline())[:200]}" for c in alive if is_ours(c)]
+    started = {c.pid: c for c in this_process.children(recursive=True) if c.pid not in before}
+    started |= {p.pid: p for p in psutil.process_iter() if home_of(p).startswith(base)}
+    _, alive = psutil.wait_procs([p for p in started.values() if is_ours(p)], timeout=20)
+    left = [command_of(process) for process in alive]
     for process in alive:
-        process.kill()
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     assert not left, f"processes outlived the tests: {left}"
 
 
+def home_of(process: psutil.Process) -> str:
+    """Return the `HEIMDALL_HOME` that a process was started with, or ""."""
+    try:
+        return str(process.environ().get("HEIMDALL_HOME", ""))
+    except (psutil.Error, OSError):
+        return ""
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return the start of a process's command line, or "" when it is gone."""
+    try:
+        return " ".join(process.cmdline())[:200]
+    except (psutil.Error, OSError):
+        return ""
+
+
 def is_ours(process: psutil.Process) -> bool:
-    """Say whether a process is one that a test started, not a helper of Python itself."""
-    if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+    """Say whether a process is one that a test started, not one of Python's or pytest's own."""
+    if process.pid == os.getpid() or "resource_tracker" in command_of(process):
         return False
-    return "resource_tracker" not in " ".join(process.cmdline())
+    with contextlib.suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
