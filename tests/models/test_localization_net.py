@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from training_core.models.convnext import SIZES, ConvNeXt, ConvNeXtSize
-from training_core.models.convnext_weights import load_convnext_weights
 from training_core.models.localization_net import LocalizationNet
 from training_core.models.losses import gaussian_nll
 from training_core.models.registry import network_from_spec
@@ -90,7 +89,7 @@ def test_unfrozen_backbone_trains() -> None:
 def test_published_weights_load_into_the_backbone(tmp_path: Path) -> None:
     torch.save(ConvNeXt("test", classes=1000).state_dict(), tmp_path / "published.pth")
     network = make_network()
-    load_convnext_weights(network.backbone, tmp_path / "published.pth")
+    network.load_backbone(tmp_path / "published.pth")
     stored = torch.load(tmp_path / "published.pth", weights_only=True)
     name = "features.3.0.block.3.weight"
     assert torch.equal(network.backbone.state_dict()[name], stored[name])

@@ -1,11 +1,13 @@
 """LocalizationNet: ConvNeXt over a stack of spectrograms, one per receiver."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from training_core.models.convnext import ConvNeXt
+from training_core.models.convnext_weights import load_convnext_weights
 from training_core.models.gaussian_head import GaussianHead
 
 
@@ -69,6 +71,14 @@ class LocalizationNet(nn.Module):
         if self.is_backbone_frozen:
             self.backbone.eval()
         return self
+
+    def load_backbone(self, path: str | Path) -> None:
+        """Start the backbone from a published ConvNeXt weight file.
+
+        Raises:
+            CheckpointError: The file is missing, unreadable or of another size.
+        """
+        load_convnext_weights(self.backbone, Path(path))
 
     def trained_parameters(self) -> Iterator[nn.Parameter]:
         """Yield the parameters that the optimizer may move."""
