@@ -78,7 +78,8 @@ class CheckpointKeeper(Callback):
     ) -> None:
         """Save when the last save is long ago."""
         minutes = self._options.every_n_minutes
-        if minutes and time.monotonic() - self._saved_at >= 60.0 * minutes:
+        is_due = minutes and time.monotonic() - self._saved_at >= 60.0 * minutes
+        if is_due and may_save(trainer, batch_idx):
             self.save(trainer, "time", {})
 
     def save(self, trainer: pl.Trainer, reason: str, metrics: dict[str, float]) -> Path | None:
@@ -95,7 +96,7 @@ class CheckpointKeeper(Callback):
         name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
         path = self.folder / name
         try:
-            trainer.save_checkpoint(path)
+            trainer.save_checkpoint(path, weights_only=False)
             sidecar = CheckpointSidecar(
                 file=name,
                 step=step,
@@ -164,3 +165,12 @@ class CheckpointKeeper(Callback):
                 "checkpoints are unharmed. Free some space: the next one is tried again."
             ),
         )
+
+
+def may_save(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a checkpoint after this batch is one that a run can go on from exactly.
+
+    Gradients that are still being accumulated are in no checkpoint. After the last batch of
+    an epoch the validation is due, which a resumed run would skip: it saves at its own end.
+    """
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0 and not trainer.is_last_batch

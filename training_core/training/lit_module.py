@@ -75,7 +75,7 @@ class PositionModule(pl.LightningModule):
         """AdamW and the schedule of the configuration."""
         optimizer = adamw(self.network, self._config.optimizer)
         steps = int(self.trainer.estimated_stepping_batches)
-        return [optimizer], schedulers(optimizer, self._config, steps)
+        return [optimizer], schedulers(optimizer, self._config.schedule, steps)
 
 
 def metrics_of(mean: Tensor, cholesky: Tensor, target: Tensor) -> dict[str, float]:

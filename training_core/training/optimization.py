@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
+import pytorch_lightning as pl
 import torch
+from pytorch_lightning import Callback
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LinearLR, ReduceLROnPlateau
 
-from training_core.contract.config import Config
 from training_core.contract.sections import OptimizerSection, ScheduleSection
 
 
@@ -42,37 +43,71 @@ def _by_decay(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter
 
 
 def schedulers(
-    optimizer: torch.optim.Optimizer, config: Config, total_steps: int
+    optimizer: torch.optim.Optimizer, schedule: ScheduleSection, total_steps: int
 ) -> list[dict[str, Any]]:
-    """Lightning's description of the schedule: a warm-up in steps, then the shape.
+    """Lightning's description of what moves the learning rate step by step.
 
     Args:
         optimizer: The optimizer to steer.
-        config: Schedule, and the metric that a plateau watches.
+        schedule: Shape and warm-up.
         total_steps: Optimizer steps of the whole run.
     """
-    schedule = config.schedule
     warmup = round(schedule.warmup_share * total_steps)
     if schedule.name != "plateau":
         shape = LambdaLR(optimizer, share_of_steps(schedule, warmup, total_steps))
         return [{"scheduler": shape, "interval": "step"}]
-    watch = ReduceLROnPlateau(
-        optimizer,
-        mode=config.checkpoint.mode,
-        factor=schedule.plateau_factor,
-        patience=schedule.plateau_patience,
-    )
-    plateau = {
-        "scheduler": watch,
-        "interval": "epoch",
-        "frequency": config.trainer.validate_every_n_epochs,
-        "monitor": config.checkpoint.monitor,
-    }
     if warmup == 0:
-        return [plateau]
-    # Both multiply the current rate, so they can share the optimizer.
+        return []
+    # Multiplies the current rate, as the plateau does: the two can share the optimizer.
     rise = LinearLR(optimizer, start_factor=1.0 / (warmup + 1), total_iters=warmup)
-    return [{"scheduler": rise, "interval": "step"}, plateau]
+    return [{"scheduler": rise, "interval": "step"}]
+
+
+class PlateauSchedule(Callback):
+    """Lowers the learning rate when validations no longer improve.
+
+    Lightning itself does not step a plateau at the end of an epoch that a run was resumed
+    in; stepping it where the metric is made keeps resumed runs exact.
+
+    Args:
+        schedule: Factor and patience.
+        monitor: Metric to watch.
+        mode: Whether a small or a large value is good.
+    """
+
+    def __init__(
+        self, schedule: ScheduleSection, monitor: str, mode: Literal["min", "max"]
+    ) -> None:
+        self._schedule = schedule
+        self._monitor = monitor
+        self._mode = mode
+        self._plateau: ReduceLROnPlateau | None = None
+        self._restored: dict[str, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Watch the run's optimizer, from where a checkpoint left off."""
+        self._plateau = ReduceLROnPlateau(
+            trainer.optimizers[0],
+            mode=self._mode,
+            factor=self._schedule.plateau_factor,
+            patience=self._schedule.plateau_patience,
+        )
+        if self._restored:
+            self._plateau.load_state_dict(self._restored)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Judge this validation."""
+        value = trainer.callback_metrics.get(self._monitor)
+        if self._plateau is not None and value is not None:
+            self._plateau.step(float(value))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {} if self._plateau is None else self._plateau.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep a checkpoint's state until the optimizer exists."""
+        self._restored = state_dict
 
 
 def share_of_steps(

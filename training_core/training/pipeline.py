@@ -1,5 +1,6 @@
 """One run, readable from top to bottom: data, network, training, judgement, export."""
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from training_core.training.examples import initialize, network_spec_and_example
 from training_core.training.judgement import Judgement, judge, record_judgement
 from training_core.training.lit_module import PositionModule
 from training_core.training.memory import out_of_memory
+from training_core.training.optimization import PlateauSchedule
 from training_core.training.recording import MetricsRecorder
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
@@ -79,6 +81,8 @@ class TrainingPipeline:
             HeimdallError: What a person can do something about; the run directory says more.
         """
         _refuse_absent_device(self.config)
+        # What Lightning has to say is in our log; its hints and tips are not for this file.
+        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         pl.seed_everything(self.config.run.seed, verbose=False)
         self.load_data()
         self.create_lightning_module()
@@ -135,15 +139,20 @@ class TrainingPipeline:
             recorder,
             self._origin(),
         )
-        # Those that stop come before the one that saves: its checkpoint holds their state.
+        monitor, mode = config.checkpoint.monitor, config.checkpoint.mode
+        # Those that judge a validation come before the one that saves: its checkpoint holds
+        # their state.
         callbacks: list[Callback] = [BatchSeeder(config.run.seed), recorder]
+        if config.schedule.name == "plateau" and self.spec is not None:
+            callbacks.append(PlateauSchedule(config.schedule, monitor, mode))
         if config.early_stopping.enabled:
             callbacks.append(
                 EarlyStopping(
-                    config.checkpoint.monitor,
-                    mode=config.checkpoint.mode,
+                    monitor,
+                    mode=mode,
                     patience=config.early_stopping.patience,
                     min_delta=config.early_stopping.min_delta,
+                    check_on_train_epoch_end=False,  # Its state belongs into the validation's checkpoint.
                     check_finite=False,  # The recorder says which sessions made it diverge.
                 )
             )

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytorch_lightning as pl
@@ -15,7 +16,17 @@ from training_core.contract.records import encode_values
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.optimization import current_learning_rate
 
-_Step = tuple[float, int, int, dict[str, Tensor], list[int], float | None]
+
+@dataclass(frozen=True)
+class _Step:
+    """What waits to be written of one optimizer step."""
+
+    time_s: float
+    step: int
+    epoch: int
+    values: dict[str, Tensor]
+    rows: list[Tensor]
+    learning_rate: float | None
 
 
 class MetricsRecorder(Callback):
@@ -36,11 +47,15 @@ class MetricsRecorder(Callback):
         self._log = log
         self._session_ids = session_ids
         self._waiting: list[_Step] = []
+        self._batches: list[dict[str, Tensor]] = []
+        self._rows: list[Tensor] = []
+        self._step = 0
         self._flushed_at = time.monotonic()
         self._recorded: dict[str, int] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say that training begins and how much there is to do."""
+        self._step = trainer.global_step
         self._log.append("state", status="running")
         self._report(trainer)
 
@@ -53,19 +68,18 @@ class MetricsRecorder(Callback):
         batch_idx: int,
     ) -> None:
         """Remember the step's values; write them when it is time."""
-        values = _scalars(outputs)
+        self._batches.append(_scalars(outputs))
+        if isinstance(batch, dict) and "row" in batch:
+            self._rows.append(batch["row"])
+        if trainer.global_step == self._step:
+            return  # Gradients are being accumulated: one record a step.
+        self._step = trainer.global_step
+        values, self._batches = _mean(self._batches), []
+        rows, self._rows = self._rows, []
         if values:
-            rows = batch["row"] if isinstance(batch, dict) and "row" in batch else None
-            self._waiting.append(
-                (
-                    time.time(),
-                    trainer.global_step,
-                    trainer.current_epoch,
-                    values,
-                    rows if rows is not None else [],
-                    current_learning_rate(trainer.optimizers),
-                )
-            )
+            rate = current_learning_rate(trainer.optimizers)
+            step = _Step(time.time(), self._step, trainer.current_epoch, values, rows, rate)
+            self._waiting.append(step)
         now = time.monotonic()
         if now - self._flushed_at >= self.interval_s:
             self._flushed_at = now
@@ -97,20 +111,22 @@ class MetricsRecorder(Callback):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        flat = torch.stack(
-            [value.detach().float() for step in waiting for value in step[3].values()]
-        )
+        flat = torch.stack([value.float() for step in waiting for value in step.values.values()])
         numbers = iter(flat.tolist())
-        for time_s, step, epoch, tensors, rows, learning_rate in waiting:
-            values = {name: next(numbers) for name in tensors}
-            if learning_rate is not None:
-                values["learning_rate"] = learning_rate
+        for step in waiting:
+            values = {name: next(numbers) for name in step.values}
+            if step.learning_rate is not None:
+                values["learning_rate"] = step.learning_rate
             self._log.append(
-                "metrics", time_s=time_s, step=step, epoch=epoch, values=encode_values(values)
+                "metrics",
+                time_s=step.time_s,
+                step=step.step,
+                epoch=step.epoch,
+                values=encode_values(values),
             )
             loss = values.get("train/loss", 0.0)
             if not math.isfinite(loss):
-                raise self._diverged(step, loss, rows)
+                raise self._diverged(step, loss)
 
     def _record_logged(self, trainer: pl.Trainer, *, validation: bool) -> None:
         """Metrics that a module gave to `self.log`, once a step and name."""
@@ -138,15 +154,15 @@ class MetricsRecorder(Callback):
             epochs=trainer.max_epochs,
         )
 
-    def _diverged(self, step: int, loss: float, rows: list[int]) -> DivergedError:
-        names = [self._session_ids[int(row)] for row in rows]
-        text = f"The loss became {'NaN' if math.isnan(loss) else 'infinite'} at step {step}"
+    def _diverged(self, step: _Step, loss: float) -> DivergedError:
+        names = [self._session_ids[row] for rows in step.rows for row in rows.tolist()]
+        text = f"The loss became {'NaN' if math.isnan(loss) else 'infinite'} at step {step.step}"
         self._log.append(
             "alert",
             name="nan",
             text=text,
             advice="Lower the learning rate, or look at the sessions of the batch",
-            step=step,
+            step=step.step,
             session_ids=names,
         )
         listed = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
@@ -163,7 +179,17 @@ def _scalars(outputs: object) -> dict[str, Tensor]:
     if not isinstance(outputs, Mapping):
         return {}
     return {
-        "train/loss" if name == "loss" else str(name): value
+        "train/loss" if name == "loss" else str(name): value.detach()
         for name, value in outputs.items()
         if isinstance(value, Tensor) and value.ndim == 0
+    }
+
+
+def _mean(batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Values of one optimizer step: the mean over the batches that it accumulated."""
+    if len(batches) == 1:
+        return batches[0]
+    return {
+        name: torch.stack([batch[name] for batch in batches if name in batch]).mean()
+        for name in batches[-1]
     }

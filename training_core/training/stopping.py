@@ -7,7 +7,7 @@ from pytorch_lightning import Callback
 
 from training_core.contract.errors import StoppedError
 from training_core.contract.run_log import RunLogWriter
-from training_core.training.checkpoint_keeper import CheckpointKeeper
+from training_core.training.checkpoint_keeper import CheckpointKeeper, may_save
 from training_core.training.control import StopControl
 
 
@@ -49,6 +49,8 @@ class Stopper(Callback):
         batch_idx: int,
     ) -> None:
         """Leave if asked to; end with a validation when the time is over."""
+        if not may_save(trainer, batch_idx):
+            return
         if self._control.stop_requested:
             self._leave(trainer)
         if self._limit_s and not self._is_over and time.monotonic() - self._began > self._limit_s:
