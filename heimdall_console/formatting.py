@@ -78,7 +78,7 @@ def number(value: float, digits: int = 4) -> str:
 def meters(value: float | None) -> str:
     """A distance in meters, finer below 10 m, kilometers from 10 km on."""
     if value is None:
-        return "–"
+        return "-"
     if not math.isfinite(value):
         return number(value)
     if abs(value) >= 10_000:
@@ -89,7 +89,7 @@ def meters(value: float | None) -> str:
 def percent(share: float | None) -> str:
     """A share of one as a percentage."""
     if share is None:
-        return "–"
+        return "-"
     return f"{100 * share:.1f} %" if math.isfinite(share) else number(share)
 
 
@@ -115,7 +115,7 @@ def size(size_bytes: float) -> str:
 def duration(seconds: float) -> str:
     """A time span in its two largest units."""
     if not math.isfinite(seconds):
-        return "–"
+        return "-"
     if seconds < 10:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)

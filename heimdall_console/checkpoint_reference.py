@@ -1,0 +1,85 @@
+"""Checkpoints as people name them: by file, or by the run that saved them."""
+
+import os
+from pathlib import Path
+
+from training_core.contract.checkpoints import (
+    CheckpointSidecar,
+    best_checkpoints,
+    list_checkpoints,
+    read_sidecar,
+)
+from training_core.contract.config_file import load_config
+from training_core.contract.errors import CheckpointError, HeimdallError, UsageError
+from training_core.contract.run_dir import RunDir, find_run
+
+
+def resolve_checkpoint(reference: str, home: Path, *, last: bool = False) -> Path:
+    """The checkpoint of a path, or the best (or last) one of a run.
+
+    Args:
+        reference: A file, a run's id or the start of one, or `@last`.
+        home: Where runs live.
+        last: For a run: take its last checkpoint instead of its best.
+
+    Raises:
+        CheckpointError: There is no such file, or the run has no checkpoint.
+        UsageError: There is no such run.
+    """
+    path = Path(reference).expanduser()
+    if path.is_file():
+        return path.absolute()
+    if reference.endswith(".ckpt") or (os.sep in reference and not path.is_dir()):
+        raise CheckpointError(
+            f"There is no checkpoint {reference}",
+            unharmed="Nothing was started",
+            action="Name a .ckpt file, a run's id or @last; `heimdall-console runs list` shows runs",
+        )
+    run = find_run(home, reference)
+    folder = checkpoint_folder(run)
+    own = [s for s in list_checkpoints(folder) if s.run_id in ("", run.id)]
+    chosen = _choose(own, last=last)
+    if chosen is None:
+        raise CheckpointError(
+            f"The run {run.id} has no checkpoint",
+            why=f"{folder} holds none that is complete",
+            unharmed="Nothing was started",
+            action="Name another run or a .ckpt file",
+        )
+    return folder / chosen.file
+
+
+def checkpoint_folder(run: RunDir) -> Path:
+    """Where a run's checkpoints lie."""
+    try:
+        directory = load_config(run.config_path).checkpoint.directory
+    except HeimdallError:
+        directory = ""
+    return Path(directory) if directory else run.checkpoints
+
+
+def run_of_checkpoint(checkpoint: Path, home: Path) -> RunDir:
+    """The run that saved a checkpoint.
+
+    Raises:
+        UsageError: It is not known here.
+    """
+    sidecar = read_sidecar(checkpoint)
+    beside = checkpoint.parent.parent
+    if (beside / "run.json").is_file() and (sidecar is None or sidecar.run_id in ("", beside.name)):
+        return RunDir(beside)
+    if sidecar is not None and sidecar.run_id:
+        return find_run(home, sidecar.run_id)
+    raise UsageError(
+        f"{checkpoint} belongs to no run of this home",
+        why="It lies in no run directory and has no sidecar that names one",
+        unharmed="Nothing was started",
+        action="Start a new run from its weights with --init-from",
+    )
+
+
+def _choose(sidecars: list[CheckpointSidecar], *, last: bool) -> CheckpointSidecar | None:
+    ranked = best_checkpoints(sidecars)
+    if ranked and not last:
+        return ranked[0]
+    return sidecars[-1] if sidecars else None

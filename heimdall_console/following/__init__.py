@@ -1,0 +1,1 @@
+"""Showing a run while it goes on, and what it reached at its end."""

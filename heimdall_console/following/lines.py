@@ -1,0 +1,94 @@
+"""A run as plain lines or as JSON lines, for pipes, files and machines."""
+
+from typing import Any, TextIO
+
+import orjson
+
+from heimdall_console.following.events import (
+    checkpoint_text,
+    clock,
+    has_validation,
+    notable_events,
+    validation_text,
+)
+from heimdall_console.run_progress import RunProgress
+
+Record = dict[str, Any]
+
+_LABEL_WIDTH = 10
+
+
+class LineDisplay:
+    """One line an epoch, validation, checkpoint or message; never a carriage return."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._task = ""
+        self._epoch_shown = -1
+
+    def show(self, records: list[Record], progress: RunProgress) -> None:
+        """Print what is worth a line."""
+        for record in records:
+            for label, text in self._lines(record, progress):
+                self._print(clock(record), label, text)
+
+    def note(self, text: str) -> None:
+        """Print a line from this side."""
+        self._print(" " * 8, "", text)
+
+    def close(self) -> None:
+        """Nothing to undo."""
+
+    def _lines(self, record: Record, progress: RunProgress) -> list[tuple[str, str]]:
+        match record["kind"]:
+            case "metrics" if has_validation(record):
+                self._epoch_shown = progress.epoch
+                return [("epoch", validation_text(record, progress))]
+            case "checkpoint":
+                return [("checkpoint", checkpoint_text(record))]
+            case "task":
+                return self._task_lines(record, progress)
+            case _:
+                return [(label, text) for label, text, _ in notable_events(record)]
+
+    def _task_lines(self, record: Record, progress: RunProgress) -> list[tuple[str, str]]:
+        name = str(record.get("name", ""))
+        if name != "train":
+            is_new, self._task = name != self._task, name
+            return [("task", name)] if is_new else []
+        epoch = record.get("epoch")
+        if isinstance(epoch, int) and epoch > self._epoch_shown + 1:
+            # An epoch went by without a validation.
+            self._epoch_shown = epoch - 1
+            total = f"/{progress.epochs}" if progress.epochs else ""
+            return [("epoch", f"{epoch}{total}  step {progress.step:,}")]
+        return []
+
+    def _print(self, time_text: str, label: str, text: str) -> None:
+        for line in text.splitlines() or [""]:
+            row = f"{time_text}  {label:<{_LABEL_WIDTH}}  {line}".rstrip()
+            self._stream.write(row + "\n")
+            time_text, label = " " * 8, ""
+        self._stream.flush()
+
+
+class JsonDisplay:
+    """Every record as it stands in the log, one a line."""
+
+    def __init__(self, stream: TextIO, notes: TextIO) -> None:
+        self._stream = stream
+        self._notes = notes
+
+    def show(self, records: list[Record], progress: RunProgress) -> None:
+        """Print the records."""
+        if records:
+            lines = b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records)
+            self._stream.write(lines.decode())
+            self._stream.flush()
+
+    def note(self, text: str) -> None:
+        """Print on the other stream."""
+        self._notes.write(text + "\n")
+
+    def close(self) -> None:
+        """Nothing to undo."""

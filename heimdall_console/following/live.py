@@ -1,0 +1,196 @@
+"""A run as a display that redraws itself, on a terminal."""
+
+import os
+import time
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from heimdall_console.following.events import clock, notable_events
+from heimdall_console.formatting import (
+    count,
+    duration,
+    metric,
+    number,
+    plain,
+    shortened,
+    size,
+)
+from heimdall_console.run_progress import RunProgress
+from heimdall_console.terminal import Style
+
+Record = dict[str, Any]
+
+_STYLES: dict[Style, str] = {
+    "plain": "",
+    "bold": "bold",
+    "dim": "dim",
+    "accent": "cyan",
+    "good": "green",
+    "warning": "yellow",
+    "bad": "red",
+}
+_GLYPHS = {"starting": "○", "running": "●", "paused": "‖", "queued": "○"}
+# In this order; other metrics of the validation follow while there is room.
+_FIRST = ("val/median_m", "val/mean_m", "val/p90_m")
+_LABEL_WIDTH = 13
+_VALUE_WIDTH = 11
+
+
+class LiveDisplay:
+    """Progress, metrics and checkpoints below, messages scrolling above.
+
+    Args:
+        name: Of the run.
+        dataset: What it trains on.
+        console: Where to draw; standard output when None.
+    """
+
+    def __init__(self, name: str, dataset: str, console: Console | None = None) -> None:
+        self._name = name
+        self._dataset = dataset
+        self._console = console or Console(highlight=False)
+        self._note = ""
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
+        )
+        self._started = time.time()
+        self._drawn_at = 0.0
+        self._live.start()
+
+    def show(self, records: list[Record], progress: RunProgress) -> None:
+        """Print messages above, redraw when something changed, at most four times a second."""
+        for record in records:
+            for label, text, style in notable_events(record):
+                if record["kind"] != "state":
+                    self._print_above(record, label, text, style)
+        now = time.monotonic()
+        # Elapsed time and the time left move by themselves, once a second.
+        if now - self._drawn_at >= (0.25 if records else 1.0):
+            self._drawn_at = now
+            self._live.update(self.render(progress), refresh=True)
+
+    def note(self, text: str) -> None:
+        """Keep a line below the progress."""
+        self._note = text
+        self._drawn_at = 0.0
+
+    def close(self) -> None:
+        """Take the display away; what was printed above stays."""
+        self._live.stop()
+
+    def render(self, progress: RunProgress) -> RenderableType:
+        """The whole display."""
+        parts: list[RenderableType] = [Text(), self._head(progress), Text()]
+        parts += self._progress_lines(progress)
+        metrics = self._metric_rows(progress)
+        if metrics is not None:
+            parts += [Text(), metrics]
+        if progress.last_checkpoint is not None:
+            parts += [Text(), self._checkpoint_line(progress)]
+        hint = self._note or "Ctrl+C stops with a checkpoint"
+        parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
+        return Group(*parts)
+
+    def _print_above(self, record: Record, label: str, text: str, style: Style) -> None:
+        line = Text(f" {clock(record)}  ", style="dim")
+        line.append(f"{label:<10}", style=_STYLES[style] or "default")
+        line.append(f"  {text}", style="default")
+        self._console.print(line, markup=False, highlight=False, emoji=False)
+
+    def _head(self, progress: RunProgress) -> Text:
+        status = progress.status or "starting"
+        width = self._console.width
+        state = f"{_GLYPHS.get(status, '●')} {status}"
+        elapsed = duration(time.time() - (progress.started or self._started))
+        right = f"{state}  {elapsed}"
+        name = shortened(plain(self._name), max(10, width - len(right) - 4))
+        line = Text(f" {name}", style="bold")
+        room = width - len(right) - len(line) - 4
+        if room >= 8:
+            line.append(f"  {shortened(plain(self._dataset), room)}", style="dim")
+        line.append(" " * max(2, width - len(line) - len(right) - 1))
+        line.append(state, style="green" if status == "running" else "cyan")
+        line.append(f"  {elapsed}", style="dim")
+        return line
+
+    def _progress_lines(self, progress: RunProgress) -> list[RenderableType]:
+        width = self._console.width
+        if progress.epochs is None and progress.total_steps is None:
+            what = progress.task[0] if progress.task else "loading libraries and data"
+            return [Text(f" {plain(what)} …", style="cyan")]
+        epoch = f"epoch {min(progress.epoch + 1, progress.epochs or 10**9)}"
+        if progress.epochs:
+            epoch += f"/{progress.epochs}"
+        share = progress.share_done
+        label = "" if share is None else f"{100 * share:3.0f} %"
+        bar_width = max(10, width - len(epoch) - len(label) - 6)
+        bar = ProgressBar(
+            total=1.0,
+            completed=share or 0.0,
+            width=bar_width,
+            complete_style="cyan",
+            finished_style="cyan",
+        )
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_row(Text(f" {epoch}", style="bold"), bar, Text(label))
+        facts = [f"step {count(progress.step)}"]
+        if progress.total_steps:
+            facts[0] += f" of {count(progress.total_steps)}"
+        if progress.steps_per_s is not None:
+            facts.append(f"{number(progress.steps_per_s, 3)} steps/s")
+        if progress.remaining_s is not None and (share or 0) < 1:
+            facts.append(f"about {duration(progress.remaining_s)} left")
+        if progress.task is not None:
+            facts.append(_task_text(progress.task))
+        return [row, Text(" " + "   ".join(facts), style="dim")]
+
+    def _metric_rows(self, progress: RunProgress) -> RenderableType | None:
+        if not progress.latest:
+            return None
+        head = f" {'':<{_LABEL_WIDTH}}{'now':>{_VALUE_WIDTH}}{'best':>{_VALUE_WIDTH}}"
+        head += f"{'at epoch':>{_VALUE_WIDTH}}"
+        rows = [Text(head, style="dim")]
+        for name in self._metric_names(progress):
+            line = Text(f" {shortened(plain(name), _LABEL_WIDTH):<{_LABEL_WIDTH}}")
+            line.append(f"{metric(name, progress.latest[name]):>{_VALUE_WIDTH}}", style="bold")
+            if name in progress.best:
+                best = metric(name, progress.best[name])
+                line.append(f"{best:>{_VALUE_WIDTH}}", style="green")
+                if name == progress.monitor and progress.best_epoch is not None:
+                    line.append(f"{progress.best_epoch + 1:>{_VALUE_WIDTH}}", style="dim")
+            rows.append(line)
+        return Group(*rows)
+
+    def _metric_names(self, progress: RunProgress) -> list[str]:
+        known = progress.latest
+        first = [progress.monitor, *_FIRST, "train/loss", "learning_rate"]
+        names = [name for name in dict.fromkeys(first) if name in known]
+        # What else a validation measured, where the terminal is tall enough.
+        room = self._console.height - 15 - len(names)
+        if len(names) <= 2:
+            room = max(room, 4)
+        others = [n for n in sorted(known) if n not in names and not n.startswith("test/")]
+        return names + others[: max(0, room)]
+
+    def _checkpoint_line(self, progress: RunProgress) -> Text:
+        shown = progress.best_checkpoint or progress.last_checkpoint or {}
+        name = os.path.basename(str(shown.get("path", ""))).removesuffix(".ckpt")
+        line = Text(f" {'checkpoints':<{_LABEL_WIDTH}}", style="dim")
+        line.append(f"{progress.checkpoints} kept", style="default not dim")
+        rank = "best" if progress.best_checkpoint else "last"
+        line.append(f"   {rank} {plain(name)}", style="default not dim")
+        size_bytes = shown.get("size_bytes")
+        if isinstance(size_bytes, int):
+            line.append(f"   {size(size_bytes)}")
+        line.truncate(self._console.width, overflow="ellipsis")
+        return line
+
+
+def _task_text(task: tuple[str, int, int | None]) -> str:
+    name, done, total = task
+    return f"{plain(name)} {count(done)}/{count(total)}" if total else f"{plain(name)} …"

@@ -1,0 +1,166 @@
+"""What a run reached: for a person at its end, and as one JSON object."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from heimdall_console.formatting import duration, meters, metric, number, percent, plain, size
+from heimdall_console.layout import pair_lines
+from heimdall_console.publishing_state import PublishingState
+from heimdall_console.run_progress import RunProgress
+from heimdall_console.terminal import Style, Terminal
+from training_core.contract.run_dir import RunDir, RunInfo
+
+_GLYPHS: dict[str, tuple[str, Style]] = {
+    "finished": ("✓", "good"),
+    "stopped": ("■", "warning"),
+    "failed": ("✗", "bad"),
+    "killed": ("✗", "bad"),
+}
+
+
+def summary_lines(
+    run: RunDir,
+    info: RunInfo,
+    progress: RunProgress,
+    publishing: PublishingState,
+    terminal: Terminal,
+) -> list[str]:
+    """The end of a run, with what to type next."""
+    glyph, style = _GLYPHS.get(progress.status, ("?", "warning"))
+    took = duration((progress.ended or 0.0) - (progress.started or 0.0))
+    head = f"{glyph} {progress.status} after {took}" if terminal.unicode else progress.status
+    title = f" {terminal.style(head, style)}   {terminal.style(plain(info.name), 'bold')}"
+    pairs = [(k, v) for k, v in _facts(run, progress, publishing) if v]
+    lines = ["", title, "", *pair_lines(pairs, terminal)]
+    following = _next_commands(run, progress, publishing)
+    if following:
+        lines += ["", f" {terminal.style('next', 'dim')}"]
+        lines += [f"   {command}" for command in following]
+    return [*lines, ""]
+
+
+def summary_record(
+    run: RunDir, info: RunInfo, progress: RunProgress, publishing: PublishingState, exit_code: int
+) -> dict[str, Any]:
+    """The same for machines, as the last line of `--json`."""
+    return {
+        "kind": "summary",
+        "run_id": info.id,
+        "run_dir": str(run.path),
+        "name": info.name,
+        "status": progress.status,
+        "exit_code": exit_code,
+        "best": progress.best,
+        "best_epoch": progress.best_epoch,
+        "test": progress.test,
+        "checkpoint": best_checkpoint(progress),
+        "exports": [str(path) for path in exported(run, progress)],
+        "publishing": publishing.as_dict(),
+    }
+
+
+def best_checkpoint(progress: RunProgress) -> str:
+    """Path of the best checkpoint, else of the last, else empty."""
+    record = progress.best_checkpoint or progress.last_checkpoint or {}
+    return str(record.get("path", ""))
+
+
+def exported(run: RunDir, progress: RunProgress) -> list[Path]:
+    """ONNX files that the run announced."""
+    paths = [str(a.get("path", "")) for a in progress.artifacts]
+    return [run.path / path for path in paths if path.endswith(".onnx")]
+
+
+def _facts(
+    run: RunDir, progress: RunProgress, publishing: PublishingState
+) -> list[tuple[str, str]]:
+    facts = [("best", _best_text(progress))]
+    facts += [("test", _test_text(progress.test))]
+    checkpoint = best_checkpoint(progress)
+    if checkpoint:
+        facts.append(("checkpoint", plain(_short_path(Path(checkpoint)))))
+    for artifact in progress.artifacts:
+        if str(artifact.get("path", "")).endswith(".onnx"):
+            path = run.path / str(artifact["path"])
+            facts.append(("export", f"{plain(_short_path(path))}  {_size_text(artifact)}".strip()))
+            facts.append(("proof", proof_text(artifact.get("summary"))))
+    facts += [("published", publishing.text())] if publishing.text() else []
+    facts.append(("run", plain(_short_path(run.path))))
+    return facts
+
+
+def _best_text(progress: RunProgress) -> str:
+    if progress.best_epoch is None:
+        return ""
+    shown = [n for n in (progress.monitor, "val/median_m", "val/mean_m") if n in progress.best]
+    values = [f"{plain(name)} {metric(name, progress.best[name])}" for name in shown]
+    return f"{'   '.join(values)}   (epoch {progress.best_epoch + 1})"
+
+
+def _test_text(test: dict[str, float]) -> str:
+    parts = [
+        f"{label} {meters(test[name])}"
+        for name, label in (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
+        if name in test
+    ]
+    if "coverage_90" in test:
+        parts.append(f"90 % ellipse covers {percent(test['coverage_90'])}")
+    return "   ".join(parts)
+
+
+def proof_text(summary: object) -> str:
+    """The figures of a proof in one line; empty where there are none."""
+    if not isinstance(summary, dict):
+        return ""
+    parts = ["agrees with PyTorch" if summary.get("ok") else "does NOT agree with PyTorch"]
+    prefix = "max_abs_difference_"
+    differences = [
+        f"{plain(key.removeprefix(prefix))} within {number(float(value), 2)}"
+        for key, value in summary.items()
+        if key.startswith(prefix)
+    ]
+    prefix = "speedup_batch_"
+    speeds = [
+        f"{number(float(value), 2)} x at batch {plain(key.removeprefix(prefix))}"
+        for key, value in summary.items()
+        if key.startswith(prefix)
+    ]
+    if differences:
+        parts.append(", ".join(differences))
+    if speeds:
+        parts.append("speed " + ", ".join(speeds))
+    return "; ".join(parts)
+
+
+def _next_commands(run: RunDir, progress: RunProgress, publishing: PublishingState) -> list[str]:
+    commands = []
+    if progress.status != "finished":
+        if progress.last_checkpoint is not None:
+            path = _short_path(Path(str(progress.last_checkpoint.get("path", ""))))
+            commands.append(f"heimdall-console run --resume-training --checkpoint {plain(path)}")
+        return commands
+    commands.append(f"heimdall-console evaluate {run.id} DATASET")
+    model = publishing.reference
+    models = [str(path) for path in exported(run, progress)]
+    if model or models:
+        chosen = plain(model or _short_path(Path(models[-1])))
+        commands.append(f"heimdall-console predict {chosen} DATASET --out predictions.csv")
+    if publishing.is_owing:
+        commands.append(f"heimdall-console sync {run.id}")
+    return commands
+
+
+def _size_text(artifact: dict[str, Any]) -> str:
+    size_bytes = artifact.get("size_bytes")
+    return size(size_bytes) if isinstance(size_bytes, int) else ""
+
+
+def _short_path(path: Path) -> str:
+    """Relative where the file lies below the current directory, `~` below the home."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        home = os.path.expanduser("~")
+        text = str(path)
+        return "~" + text[len(home) :] if text.startswith(home + os.sep) else text

@@ -1,0 +1,268 @@
+"""Making runs, starting workers by name, and following what they write."""
+
+import contextlib
+import getpass
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from training_core.contract.config import Config
+from training_core.contract.config_template import config_values, render_resolved
+from training_core.contract.datasets import read_summary, resolve_dataset
+from training_core.contract.errors import ExitCode, HeimdallError, UsageError
+from training_core.contract.lock import WorkerLock, is_locked
+from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
+from training_core.contract.run_log import RunLogReader, RunLogWriter
+from training_core.contract.run_status import RunStatus
+
+Record = dict[str, Any]
+
+_PACKAGES = (
+    "heimdall-console",
+    "torch",
+    "pytorch-lightning",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+)
+_POLL_S = 0.1
+_OUTPUT_LINES = 12
+
+
+def launch_run(
+    config: Config, source: Path | None, home: Path, *, name: str = "", parent: str = ""
+) -> RunDir:
+    """Make the directory of a new run; `start_worker` then trains it.
+
+    Args:
+        config: What to train; relative paths in it are resolved here.
+        source: File the configuration came from, whose comments are kept.
+        home: Where runs live.
+        name: For people; the configured prefix and the time when empty.
+        parent: Run that this one repeats or starts from.
+
+    Raises:
+        UsageError: No dataset is named.
+        DatasetError: The dataset does not exist.
+        HeimdallError: The home is not writable.
+    """
+    config = absolute_paths(config, source, home)
+    now = time.time()
+    commit, dirty = _git_state(source.absolute().parent if source else Path.cwd())
+    dataset = Path(config.data.dataset) if config.data.dataset else None
+    summary = read_summary(dataset) if dataset else None
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    info = RunInfo(
+        id=new_id(now),
+        name=name or f"{config.run.name_prefix}-{stamp}",
+        experiment=config.run.experiment,
+        created=now,
+        host=socket.gethostname(),
+        user=_user(),
+        command=sys.argv,
+        git_commit=commit,
+        git_dirty=dirty,
+        versions=installed_versions(),
+        config_hash=config_hash(config),
+        dataset_fingerprint=summary.fingerprint if summary else "",
+        parent=parent,
+    )
+    return create_run(home, info, render_resolved(config, source))
+
+
+def absolute_paths(config: Config, source: Path | None, home: Path) -> Config:
+    """The configuration with every path made absolute.
+
+    A relative path is looked for from the current directory, then from the folder of the
+    configuration; a dataset also by its name under the home.
+    """
+    data, model, checkpoint = config.data, config.model, config.checkpoint
+    if not data.class_path:
+        if not data.dataset:
+            raise UsageError(
+                "No dataset is named",
+                unharmed="Nothing was started",
+                action="Add --data-dir DATASET, or set data.dataset in the configuration",
+            )
+        beside = source.absolute().parent / data.dataset if source else None
+        by_config = beside is not None and (beside / "dataset.toml").is_file()
+        given = beside if by_config and not Path(data.dataset).exists() else data.dataset
+        data = data.model_copy(update={"dataset": str(resolve_dataset(str(given), home))})
+    network = model.localization_net
+    if network.weights:
+        weights = {"weights": _absolute(network.weights, source)}
+        network = network.model_copy(update=weights)
+        model = model.model_copy(update={"localization_net": network})
+    places = {
+        key: _absolute(value, source)
+        for key in ("directory", "init_from")
+        if (value := getattr(checkpoint, key))
+    }
+    return config.model_copy(
+        update={"data": data, "model": model, "checkpoint": checkpoint.model_copy(update=places)}
+    )
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of a configuration's values, whatever the layout of its file."""
+    content = orjson.dumps(config_values(config), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(content).hexdigest()
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that matter, without importing them."""
+    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+class Worker:
+    """A worker process that was started here; it outlives this process."""
+
+    def __init__(self, directory: RunDir) -> None:
+        """Start it: its own session, no input, its output appended to a file.
+
+        Raises:
+            HeimdallError: The process could not be started.
+        """
+        self.directory = directory
+        command = [sys.executable, "-m", "training_core.worker", str(directory.path)]
+        try:
+            with directory.output_path.open("ab") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise HeimdallError(
+                "The worker could not be started",
+                why=error.strerror or str(error),
+                unharmed=f"{directory.path} is made and can be used later",
+                action="Free some memory or disk space and try again",
+            ) from error
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs or some other process works on the directory."""
+        return self._process.poll() is None or is_locked(self.directory.lock_path)
+
+    def request_stop(self) -> None:
+        """Ask to stop: the first time with a checkpoint, the second time now."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End the whole process group and write the end that it can no longer write."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, 9)
+        self.wait(5.0)
+        with contextlib.suppress(UsageError):
+            lock = WorkerLock(self.directory.lock_path)
+            with RunLogWriter(self.directory.log_path) as log:
+                log.append(
+                    "state",
+                    status=RunStatus.KILLED.value,
+                    reason="killed on request, it did not stop by itself",
+                    exit_code=int(ExitCode.INTERRUPTED),
+                )
+            lock.release()
+
+    def wait(self, timeout_s: float) -> None:
+        """Let the process leave; not longer than the time given."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+
+
+def start_worker(directory: RunDir) -> Worker:
+    """Start `python -m training_core.worker` on the directory of a run or job."""
+    return Worker(directory)
+
+
+def follow(worker: Worker, offset: int = 0) -> Iterator[list[Record]]:
+    """What a worker writes, up to its end: a list ten times a second, often an empty one.
+
+    Args:
+        worker: As `start_worker` returned it.
+        offset: Byte of the log to begin at; for a resumed run, its length before.
+
+    Raises:
+        HeimdallError: The worker is gone and wrote no end.
+    """
+    reader = RunLogReader(worker.directory.log_path, offset)
+    while True:
+        # The other way round, a worker that ends in between would look crashed.
+        alive = worker.is_alive
+        records = reader.read_new()
+        yield records
+        if any(_is_end(record) for record in records):
+            worker.wait(5.0)
+            return
+        if not alive and not records:
+            raise crash_error(worker.directory)
+        time.sleep(_POLL_S)
+
+
+def crash_error(directory: RunDir) -> HeimdallError:
+    """The error for a worker that ended without saying why."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError):
+        text = directory.output_path.read_bytes()[-20_000:].decode("utf-8", "replace")
+        lines = text.rstrip().splitlines()[-_OUTPUT_LINES:]
+    said = "\n".join(lines) if lines else "It printed nothing; the system may have ended it"
+    return HeimdallError(
+        "The worker ended without saying why",
+        why=f"The last lines that it printed:\n{said}",
+        unharmed="Its log and every checkpoint announced in it are whole",
+        action=f"Read {directory.output_path}",
+    )
+
+
+def _is_end(record: Record) -> bool:
+    if record["kind"] != "state":
+        return False
+    try:
+        return RunStatus(record.get("status", "")).has_ended
+    except ValueError:
+        return False
+
+
+def _absolute(path: str, source: Path | None) -> str:
+    given = Path(path).expanduser()
+    beside = source.absolute().parent / given if source else given
+    return str((beside if beside.exists() and not given.exists() else given).absolute())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _git_state(folder: Path) -> tuple[str, bool]:
+    """Commit and whether tracked files differ from it; empty outside a repository."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=3.0, check=True)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno"))
+    except (OSError, subprocess.SubprocessError):
+        return "", False

@@ -1,0 +1,167 @@
+"""What is known of a training so far, folded from the records of its log."""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from training_core.contract.errors import HeimdallError
+from training_core.contract.records import decode_number
+
+_RATE_WINDOW_S = 15.0
+
+
+@dataclass
+class RunProgress:
+    """State of a run; `take` folds in new records."""
+
+    monitor: str = "val/loss"
+    """Metric that chooses the best checkpoint."""
+    mode: str = "min"
+    """Whether a small or a large value of it is good."""
+    status: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    error: dict[str, Any] | None = None
+    started: float | None = None
+    ended: float | None = None
+    step: int = 0
+    total_steps: int | None = None
+    epoch: int = 0
+    """Counted from 0."""
+    epochs: int | None = None
+    latest: dict[str, float] = field(default_factory=dict)
+    """Last value of every metric."""
+    best: dict[str, float] = field(default_factory=dict)
+    """All metrics of the validation with the best monitored value."""
+    best_epoch: int | None = None
+    checkpoints: int = 0
+    best_checkpoint: dict[str, Any] | None = None
+    last_checkpoint: dict[str, Any] | None = None
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    task: tuple[str, int, int | None] | None = None
+    """What is being done beside the training: name, done, total."""
+    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def steps_per_s(self) -> float | None:
+        """Optimizer steps a second over the last seconds."""
+        if len(self._marks) < 2:
+            return None
+        (start, first), (end, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (end - start) if end > start and last > first else None
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds of training left at this rate; unknown where the total is."""
+        rate = self.steps_per_s
+        if rate is None or self.total_steps is None:
+            return None
+        return max(0, self.total_steps - self.step) / rate
+
+    @property
+    def share_done(self) -> float | None:
+        """Share of the planned steps that are done."""
+        if self.total_steps:
+            return min(1.0, self.step / self.total_steps)
+        return None
+
+    @property
+    def test(self) -> dict[str, float]:
+        """Test metrics by their name without the split."""
+        prefix = "test/"
+        return {k.removeprefix(prefix): v for k, v in self.latest.items() if k.startswith(prefix)}
+
+    def failure(self) -> HeimdallError:
+        """The error that the worker wrote into its last record."""
+        parts = {
+            key: str(value)
+            for key, value in (self.error or {}).items()
+            if key in ("what", "why", "unharmed", "action")
+        }
+        what = parts.pop("what", "") or self.reason or "The worker failed"
+        error = HeimdallError(what, **parts)
+        if self.exit_code is not None:
+            error.exit_code = self.exit_code  # type: ignore[assignment]  # any code may be logged
+        return error
+
+    def take(self, records: Iterable[dict[str, Any]]) -> None:
+        """Fold in records, in their order."""
+        for record in records:
+            handler = getattr(self, f"_take_{record['kind']}", None)
+            if handler is not None:
+                handler(record)
+
+    def _take_state(self, record: dict[str, Any]) -> None:
+        self.status = str(record.get("status", ""))
+        self.reason = str(record.get("reason", "") or "")
+        self.error = record.get("error") if isinstance(record.get("error"), dict) else None
+        code = record.get("exit_code")
+        self.exit_code = code if isinstance(code, int) else None
+        if self.started is None:
+            self.started = _time(record)
+        self.ended = _time(record)
+
+    def _take_resumed(self, record: dict[str, Any]) -> None:
+        self.step = _whole(record.get("step"), self.step)
+        self.epoch = _whole(record.get("epoch"), self.epoch)
+        self.started = _time(record)
+        self._marks.clear()
+
+    def _take_metrics(self, record: dict[str, Any]) -> None:
+        given = record.get("values")
+        if not isinstance(given, dict):
+            return
+        values = {
+            str(name): number
+            for name, value in given.items()
+            if (number := decode_number(value)) is not None
+        }
+        self.latest.update(values)
+        if any(name.startswith("test/") for name in values):
+            return  # They carry the step of the checkpoint that was judged.
+        self.step = max(self.step, _whole(record.get("step"), 0))
+        self.epoch = _whole(record.get("epoch"), self.epoch)
+        if self.monitor in values and self._is_better(values[self.monitor]):
+            self.best, self.best_epoch = values, self.epoch
+
+    def _is_better(self, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        old = self.best.get(self.monitor)
+        return old is None or (value < old if self.mode == "min" else value > old)
+
+    def _take_task(self, record: dict[str, Any]) -> None:
+        done, total = _whole(record.get("done"), 0), record.get("total")
+        total = total if isinstance(total, int) else None
+        if record.get("name") != "train":
+            finished = total is not None and done >= total
+            self.task = None if finished else (str(record.get("name", "")), done, total)
+            return
+        self.step, self.total_steps = max(self.step, done), total
+        self.epoch = _whole(record.get("epoch"), self.epoch)
+        self.epochs = _whole(record.get("epochs"), 0) or self.epochs
+        now = _time(record)
+        self._marks.append((now, done))
+        while now - self._marks[0][0] > _RATE_WINDOW_S and len(self._marks) > 2:
+            self._marks.popleft()
+
+    def _take_checkpoint(self, record: dict[str, Any]) -> None:
+        removed = record.get("removed")
+        self.checkpoints += 1 - (len(removed) if isinstance(removed, list) else 0)
+        self.last_checkpoint = record
+        if record.get("best"):
+            self.best_checkpoint = record
+
+    def _take_artifact(self, record: dict[str, Any]) -> None:
+        self.artifacts.append(record)
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
+def _time(record: dict[str, Any]) -> float:
+    value = record.get("t")
+    return float(value) if isinstance(value, int | float) else 0.0
