@@ -63,7 +63,7 @@ docs: environment ## Write the documents that are generated from the code
 
 .PHONY: picture
 picture: environment ## Draw the README's picture from a real run
-	@scripts/draw-picture
+	$(BIN)/python scripts/draw_picture.py
 
 .PHONY: bench
 bench: environment ## Run the benchmarks and print their ratios

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -18,6 +18,7 @@ from heimdall_console.lazy_command import LazyCommand
 from training_core.contract.config import Config
 from training_core.contract.config_file import all_keys, load_config
 from training_core.contract.errors import ExitCode
+from training_core.data.mapping import LongMapping, WideMapping, load_mapping
 from training_core.data.tables import SCHEMAS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -183,6 +184,8 @@ def test_every_shipped_toml_loads(path: Path) -> None:
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     if values.keys() <= Config.model_fields.keys():
         load_config(path)
+    else:
+        load_mapping(path)
 
 
 def test_the_changelog_knows_this_version() -> None:
@@ -195,3 +198,21 @@ def test_no_document_names_a_place_on_one_machine() -> None:
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         assert not re.search(r"(?<![\w.])/(?:work|tmp|home|root|opt)/", text), document.name
+
+
+def mapping_keys(model: type[BaseModel]) -> Iterator[str]:
+    """Yield every key of a mapping file, at any depth."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+        kinds = (field.annotation, *get_args(field.annotation))
+        for kind in (inner for k in kinds for inner in (k, *get_args(k))):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from mapping_keys(kind)
+
+
+@pytest.mark.parametrize("model", [WideMapping, LongMapping], ids=lambda m: m.__name__)
+def test_the_data_contract_names_every_key_of_a_mapping(model: type[BaseModel]) -> None:
+    text = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    section = text.partition("### Keys of a mapping")[2]
+    keys = set(mapping_keys(model)) - {"dataset", "sessions", "receivers", "readings", "splits"}
+    assert not {key for key in keys if not re.search(rf"\b{key}\b", section)}
