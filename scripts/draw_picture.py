@@ -93,7 +93,7 @@ def as_text(screen: pyte.Screen) -> Text:
             character = screen.buffer[row][column]
             text.append(character.data, style_of(character))
         text.append("\n")
-    lines = [line for line in text.split("\n", allow_blank=True)]
+    lines = list(text.split("\n", allow_blank=True))
     while lines and not lines[-1].plain.strip():
         lines.pop()
     return Text("\n").join(lines)
