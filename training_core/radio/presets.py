@@ -54,7 +54,7 @@ class GeneratorOptions(BaseModel):
     """Emitters anywhere in the area, or along tracks."""
     interval_s: float = Field(default=60.0, gt=0)
     """Time between two sessions, on a track or without tracks."""
-    track_sessions: int = Field(default=80, ge=2)
+    track_sessions: int = Field(default=50, ge=2)
     """Sessions of one track."""
     track_interval_s: float = Field(default=21_600.0, gt=0)
     """Time between the beginnings of two tracks."""

@@ -1,0 +1,220 @@
+"""Evaluation of real checkpoints on generated datasets."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from training_core.contract.errors import CheckpointError, DatasetError
+from training_core.contract.jobs import EvaluateArguments, SynthArguments
+from training_core.data.features import observation_arrays
+from training_core.data.splits import make_split
+from training_core.data.store import SessionStore, open_store, write_store
+from training_core.data.synth import synth
+from training_core.models.gaussian_head import covariance_from_cholesky
+from training_core.models.metrics import METRIC_NAMES, position_metrics
+from training_core.models.registry import network_from_spec
+from training_core.models.specs import ReceiverSetOptions, receiver_set_spec
+from training_core.publishing.evaluate import CDF_SHARES, evaluate
+
+SPLIT = {"name": "track", "validation_split": 0.2, "test_split": 0.25, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,500 sessions on a campus."""
+    folder = tmp_path_factory.mktemp("evaluate") / "campus"
+    synth(SynthArguments(target=folder, sessions=1_500, seed=1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(dataset: Path) -> Path:
+    """An untrained network, saved as a run saves one."""
+    store = open_store(dataset)
+    path = dataset.parent / "network.ckpt"
+    split = make_split(store, **SPLIT)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    options = ReceiverSetOptions(width=16, depth=1, fingerprint_width=32, fingerprint_depth=1)
+    spec = receiver_set_spec(store, split, store.frame, options)
+    save(path, spec, store)
+    return path
+
+
+def save(
+    path: Path, spec: dict[str, Any] | None, store: SessionStore, split_name: str = "track"
+) -> None:
+    state = {} if spec is None else network_from_spec(spec).state_dict()
+    torch.save(
+        {
+            "state_dict": {f"network.{name}": value for name, value in state.items()},
+            "heimdall": {
+                "network": spec,
+                "model_class": "torch.nn:Identity",
+                "model_arguments": {},
+                "run_id": "20261124-090000-abcd",
+                "dataset_fingerprint": store.fingerprint,
+                "split": SPLIT | {"name": split_name},
+            },
+        },
+        path,
+    )
+
+
+def run(model: Path, dataset: Path, **more: Any) -> dict[str, Any]:
+    return evaluate(EvaluateArguments(model=str(model), dataset=dataset, **more))
+
+
+def test_the_metrics_are_those_of_the_network_on_the_split_of_its_training(
+    dataset: Path, checkpoint: Path
+) -> None:
+    result = run(checkpoint, dataset)
+    store = open_store(dataset)
+    split = make_split(store, **SPLIT)  # type: ignore[arg-type]
+
+    saved = torch.load(checkpoint, weights_only=True)
+    spec = saved["heimdall"]["network"]
+    network = network_from_spec(spec).eval()
+    network.load_state_dict(
+        {name.removeprefix("network."): value for name, value in saved["state_dict"].items()}
+    )
+    arrays = observation_arrays(store, store.frame, spec["receiver_ids"], spec["channels"])
+    arrays = arrays.take(split.test)
+    with torch.inference_mode():
+        mean, cholesky = network(*(torch.from_numpy(x) for x in arrays.inputs().values()))
+        covariance = covariance_from_cholesky(cholesky.double()).numpy()
+    expected = position_metrics(mean.double().numpy(), covariance, store.label_m()[split.test])
+
+    assert result["methods"]["network"]["metrics"] == pytest.approx(expected, rel=1e-4)
+    assert set(result["methods"]["network"]["metrics"]) == set(METRIC_NAMES)
+    assert result["split"]["rows"] == len(split.test)
+    assert result["split"]["train_rows"] == len(split.train)
+    assert {name: result["split"][name] for name in SPLIT} == SPLIT
+    assert not result["split"]["leaking"]
+    assert result["same_dataset"]
+    assert result["trained_on_share"] == 0.0
+    assert result["warnings"] == []
+
+
+def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint: Path) -> None:
+    result = run(checkpoint, dataset, split_name="place")
+    methods = result["methods"]
+    assert list(methods) == ["network", "weighted_neighbors", "training_centroid"]
+    # A generated campus tells where the emitter is: neighbors beat the centroid clearly.
+    median = {name: method["metrics"]["median_m"] for name, method in methods.items()}
+    assert median["weighted_neighbors"] < 0.6 * median["training_centroid"]
+    assert result["neighbors"] >= 1
+    assert "coverage_90" not in methods["weighted_neighbors"]["metrics"]
+    for method in methods.values():
+        curve = method["cdf_m"]
+        assert len(curve) == len(result["cdf_share"]) == len(CDF_SHARES)
+        assert curve == sorted(curve)
+        assert curve[50] == pytest.approx(method["metrics"]["median_m"])
+        assert curve[90] == pytest.approx(method["metrics"]["p90_m"])
+
+
+def test_a_leaking_split_says_so_and_shows_it(dataset: Path, checkpoint: Path) -> None:
+    honest, leaking = run(checkpoint, dataset), run(checkpoint, dataset, split_name="random")
+    assert leaking["split"]["leaking"]
+    assert leaking["split"]["name"] == "random"
+    assert leaking["leakage"]["test_share"] > 0.8 > honest["leakage"]["test_share"]
+    assert leaking["trained_on_share"] > 0.3
+    assert any("leaks" in sentence for sentence in leaking["warnings"])
+    assert any("was trained on" in sentence for sentence in leaking["warnings"])
+
+
+def test_every_part_can_be_asked_for(dataset: Path, checkpoint: Path) -> None:
+    parts = {part: run(checkpoint, dataset, split=part) for part in ("train", "val", "test")}
+    rows = {part: result["split"]["rows"] for part, result in parts.items()}
+    assert sum(rows.values()) == 1_500
+    assert parts["train"]["trained_on_share"] == 1.0
+    assert any("has seen these rows" in sentence for sentence in parts["train"]["warnings"])
+
+
+def test_a_seed_of_ones_own_moves_the_split(dataset: Path, checkpoint: Path) -> None:
+    assert run(checkpoint, dataset, seed=6)["trained_on_share"] > 0
+
+
+def test_another_dataset_is_evaluated_with_a_warning(
+    tmp_path: Path, dataset: Path, checkpoint: Path
+) -> None:
+    synth(SynthArguments(target=tmp_path / "other", sessions=300, seed=1, preset="campus",
+                         options={"movement": "uniform"}))  # fmt: skip
+    result = run(checkpoint, tmp_path / "other")
+    assert not result["same_dataset"]
+    assert result["trained_on_share"] is None
+    assert result["split"]["name"] in ("place", "track")
+    assert any("another dataset" in sentence for sentence in result["warnings"])
+
+
+def test_a_dataset_of_other_receivers_is_refused(tmp_path: Path, checkpoint: Path) -> None:
+    synth(SynthArguments(target=tmp_path / "vhf", sessions=200, preset="vhf-network"))
+    with pytest.raises(DatasetError, match="none of the model's receivers"):
+        run(checkpoint, tmp_path / "vhf")
+
+
+def test_a_dataset_without_labels_is_refused(
+    tmp_path: Path, dataset: Path, checkpoint: Path
+) -> None:
+    store = open_store(dataset)
+    unknown = pa.nulls(store.sessions.num_rows, pa.float64())
+    sessions = store.sessions.drop_columns(["latitude_deg", "longitude_deg"])
+    sessions = sessions.append_column("latitude_deg", unknown)
+    sessions = sessions.append_column("longitude_deg", unknown)
+    write_store(tmp_path / "blind", store.info, store.receivers, sessions, store.observations)
+    with pytest.raises(DatasetError, match="no labeled sessions"):
+        run(checkpoint, tmp_path / "blind")
+
+
+def test_a_part_without_rows_is_refused(tmp_path: Path, dataset: Path, checkpoint: Path) -> None:
+    store = open_store(dataset)
+    listed = {"listed": {"by": "list", "train": store.session_ids[:750],
+                         "test": store.session_ids[750:]}}  # fmt: skip
+    info = type(store.info).model_validate(store.info.model_dump() | {"splits": listed})
+    write_store(tmp_path / "listed", info, store.receivers, store.sessions, store.observations)
+    result = run(checkpoint, tmp_path / "listed", split_name="listed")
+    assert result["split"]["rows"] == 750
+    everything = {"listed": {"by": "list", "test": store.session_ids}}
+    info = type(store.info).model_validate(store.info.model_dump() | {"splits": everything})
+    write_store(tmp_path / "all", info, store.receivers, store.sessions, store.observations)
+    with pytest.raises(DatasetError):
+        run(checkpoint, tmp_path / "all", split_name="listed", split="train")
+
+
+def test_without_received_powers_only_the_centroid_remains(tmp_path: Path, dataset: Path) -> None:
+    synth(SynthArguments(target=tmp_path / "timed", sessions=250, preset="vhf-network"))
+    store = open_store(tmp_path / "timed")
+    observations = store.observations.drop_columns(["rssi_dbm"])
+    store = write_store(tmp_path / "toa", store.info, store.receivers, store.sessions, observations)
+    split = make_split(store, **{**SPLIT, "name": "place"})  # type: ignore[arg-type]
+    options = replace(ReceiverSetOptions(width=16, depth=1), channels=("toa_m",))
+    save(
+        tmp_path / "toa.ckpt", receiver_set_spec(store, split, store.frame, options), store, "place"
+    )
+    result = run(tmp_path / "toa.ckpt", tmp_path / "toa")
+    assert list(result["methods"]) == ["network", "training_centroid"]
+    assert result["neighbors"] is None
+    assert any("Nearest neighbors are left out" in sentence for sentence in result["warnings"])
+
+
+def test_a_model_of_ones_own_is_refused(tmp_path: Path, dataset: Path) -> None:
+    save(tmp_path / "own.ckpt", None, open_store(dataset))
+    with pytest.raises(CheckpointError, match="your own"):
+        run(tmp_path / "own.ckpt", dataset)
+
+
+def test_progress_and_result_are_plain(dataset: Path, checkpoint: Path) -> None:
+    import json
+
+    seen: list[tuple[str, int, int | None]] = []
+    result = evaluate(
+        EvaluateArguments(model=str(checkpoint), dataset=dataset),
+        lambda *progress: seen.append(progress),
+    )
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert {name for name, _, _ in seen} == {"estimating positions", "evaluating"}
+    assert np.isfinite(result["methods"]["network"]["metrics"]["nll"])
