@@ -82,6 +82,36 @@ def test_arrival_times_scatter_as_the_clock_and_the_noise_say(sync_class: SyncCl
     assert (links.time_sd_ns[links.has_toa] >= quality.lowest_ns).all()
 
 
+def test_least_squares_on_the_arrival_times_reaches_the_cramer_rao_bound() -> None:
+    options = preset_options("vhf-network", {"delay_bias_sd_ns": 0.0, "minimum_heard": 5})
+    drawn = generate(options, 300, seed=14)
+    links, receivers = drawn.links, drawn.receivers
+    climb = receivers.altitude_m - options.ground_altitude_m - options.emitter_height_m
+    squared = []
+    for row in range(300):
+        heard = links.has_toa[row]
+        station, rise = receivers.position_m[heard], climb[heard]
+        sd_m = links.time_sd_ns[row, heard] * 1e-9 * SPEED_OF_LIGHT_M_S
+        # Nobody knows the time of emission: only differences of arrival times say anything.
+        arrival_ns = (links.toa_ns[row, heard] - links.toa_ns[row, heard].min()).astype(float)
+        arrival_m = arrival_ns * 1e-9 * SPEED_OF_LIGHT_M_S
+        state = np.append(drawn.emissions.position_m[row], 0.0)
+        for _ in range(6):
+            offset = state[:2] - station
+            slant = np.hypot(np.hypot(*offset.T), rise)
+            jacobian = (
+                np.column_stack([offset / slant[:, None], np.ones(len(rise))]) / sd_m[:, None]
+            )
+            residual = (arrival_m - slant - state[2]) / sd_m
+            state = state + np.linalg.lstsq(jacobian, residual)[0]
+        bound = np.linalg.inv(jacobian.T @ jacobian)[:2, :2]
+        error = state[:2] - drawn.emissions.position_m[row]
+        squared.append(error @ np.linalg.solve(bound, error))
+    # Squared errors in units of the bound follow chi-square with two degrees of freedom.
+    assert np.mean(squared) == pytest.approx(2.0, abs=0.45)
+    assert np.median(squared) == pytest.approx(2 * np.log(2), abs=0.35)
+
+
 def test_delay_biases_and_detours_add_to_the_arrival_times() -> None:
     plain = generate(preset_options("vhf-network", {"delay_bias_sd_ns": 0.0}), 400, seed=1)
     later = generate(
