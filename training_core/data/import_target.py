@@ -77,7 +77,8 @@ def describe_import(store: SessionStore) -> dict[str, Any]:
         "receivers": store.receivers.num_rows,
         "observations": store.observations.num_rows,
         "splits": list(store.info.splits),
-        "notes": dict(store.info.notes),
+        "counts": dict(store.info.notes),
+        "notes": [f"{count} {name.replace('_', ' ')}" for name, count in store.info.notes.items()],
         "fingerprint": store.fingerprint,
     }
 
