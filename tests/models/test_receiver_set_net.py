@@ -71,7 +71,6 @@ def make_network(**sizes: Any) -> nn.Module:
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"fingerprint_width": 0},
-    {"depth": 0},
     {"has_identity": False, "fingerprint_width": 0},
 ]
 
@@ -221,7 +220,10 @@ def test_spec_survives_json_and_rebuilds_the_network() -> None:
         assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("damage", [{"kind": "iq_resnet"}, {"kind": None}, {"sizes": {"wdth": 8}}])
+@pytest.mark.parametrize(
+    "damage",
+    [{"kind": "iq_resnet"}, {"kind": None}, {"sizes": {"wdth": 8}}, {"sizes": {"depth": 0}}],
+)
 def test_a_foreign_or_damaged_spec_is_a_checkpoint_error(damage: dict[str, Any]) -> None:
     with pytest.raises(CheckpointError):
         network_from_spec({**make_spec(), **damage})

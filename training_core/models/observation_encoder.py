@@ -22,7 +22,9 @@ class EncodedObservations:
     receiver: Tensor
     """Int64 (batch, slots): index of a known receiver, or the count of known ones."""
     values: Tensor
-    """(batch, slots, 2 x channels): normalised values, then whether each was observed."""
+    """(batch, slots, channels): normalised, zero where not observed."""
+    is_observed: Tensor
+    """(batch, slots, channels): 1 where observed, else 0."""
     place: Tensor
     """(batch, slots, 3): normalised east and north, then whether they are known."""
 
@@ -123,7 +125,8 @@ class ObservationEncoder(nn.Module):
         return EncodedObservations(
             is_heard=is_heard,
             receiver=self.identity[known],
-            values=torch.cat((values, is_kept.to(values.dtype)), dim=-1),
+            values=values,
+            is_observed=is_kept.to(values.dtype),
             place=place,
         )
 

@@ -48,17 +48,33 @@ class FingerprintPath(nn.Module):
 
     It memorises how a place looks to this very set of receivers, which attention over
     interchangeable tokens learns slowly. Receivers it does not know are invisible to it.
+
+    Args:
+        known_receivers: Columns of the fingerprint.
+        channels: Values of each.
+        flagged: Channels whose zero can be a value too: whether they were observed is told
+            apart. A level counts from silence and needs none.
+        width: Width of the hidden layers.
+        depth: Their number.
+        dropout: Dropout after each.
     """
 
     def __init__(
-        self, known_receivers: int, values: int, width: int, depth: int, dropout: float
+        self,
+        known_receivers: int,
+        channels: int,
+        flagged: list[int],
+        width: int,
+        depth: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.known_receivers = known_receivers
+        self.flagged = flagged
         layers: list[nn.Module] = []
-        inputs = known_receivers * values
+        inputs = known_receivers * (channels + len(flagged))
         for _ in range(depth):
-            layers += [nn.Linear(inputs, width), nn.GELU(), nn.Dropout(dropout)]
+            layers += [_linear(inputs, width), nn.GELU(), nn.Dropout(dropout)]
             inputs = width
         self.layers = nn.Sequential(*layers)
 
@@ -68,7 +84,8 @@ class FingerprintPath(nn.Module):
         # Which slot stands in which column, (batch, slots, known); a product rather than a
         # scatter, because every exporter and runtime has it.
         column_of = (encoded.receiver.unsqueeze(-1) == columns).to(encoded.values.dtype)
-        fingerprint = column_of.transpose(1, 2) @ encoded.values
+        told = torch.cat((encoded.values, encoded.is_observed[..., self.flagged]), dim=-1)
+        fingerprint = column_of.transpose(1, 2) @ told
         output: Tensor = self.layers(fingerprint.flatten(1))
         return output
 
@@ -86,7 +103,7 @@ class ReceiverSetNet(nn.Module):
         gaussian: How outputs become meters.
         channels: Number of observation channels.
         width: Width of a token.
-        depth: Attention blocks; 0 leaves only the fingerprint path.
+        depth: Attention blocks, at least one.
         heads: Attention heads; they divide the width.
         dropout: Dropout inside blocks, fingerprint path and head.
         has_identity: Learn an embedding for each known receiver.
@@ -111,6 +128,8 @@ class ReceiverSetNet(nn.Module):
         fingerprint_depth: int = 2,
     ) -> None:
         super().__init__()
+        if depth < 1:
+            raise ValueError(f"depth is {depth}; a ReceiverSetNet has at least one block")
         self.encoder = encoder
         self.gaussian = gaussian
         self.token_in = nn.Linear(2 * channels + 3, width)
@@ -121,11 +140,16 @@ class ReceiverSetNet(nn.Module):
         self.summary = nn.Parameter(torch.zeros(1, 1, width))
         self.blocks = nn.ModuleList(AttentionBlock(width, heads, dropout) for _ in range(depth))
         self.summary_norm = nn.LayerNorm(width)
-        features = width if depth else 0
+        features = width
         self.fingerprint: FingerprintPath | None = None
         if fingerprint_width:
             self.fingerprint = FingerprintPath(
-                encoder.known_receivers, 2 * channels, fingerprint_width, fingerprint_depth, dropout
+                encoder.known_receivers,
+                channels,
+                [channel for channel in range(channels) if channel != encoder.level_index],
+                fingerprint_width,
+                fingerprint_depth,
+                dropout,
             )
             features += fingerprint_width
         hidden = max(width, fingerprint_width)
@@ -133,7 +157,7 @@ class ReceiverSetNet(nn.Module):
         # A small start states the center and spread of the targets, whatever the input.
         nn.init.normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
-        self.head = nn.Sequential(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout), last)
+        self.head = nn.Sequential(_linear(features, hidden), nn.GELU(), nn.Dropout(dropout), last)
 
     def forward(
         self, receiver: Tensor, position_m: Tensor, observation: Tensor
@@ -149,16 +173,16 @@ class ReceiverSetNet(nn.Module):
             Mean (batch, 2) and Cholesky factor (batch, 2, 2).
         """
         encoded: EncodedObservations = self.encoder(receiver, position_m, observation)
-        features = []
-        if len(self.blocks):
-            features.append(self._attend(encoded))
+        features = [self._attend(encoded)]
         if self.fingerprint is not None:
             features.append(self.fingerprint(encoded))
         mean, cholesky = self.gaussian(self.head(torch.cat(features, dim=-1)))
         return mean, cholesky
 
     def _attend(self, encoded: EncodedObservations) -> Tensor:
-        tokens = self.token_in(torch.cat((encoded.values, encoded.place), dim=-1))
+        tokens = self.token_in(
+            torch.cat((encoded.values, encoded.is_observed, encoded.place), dim=-1)
+        )
         if self.identity is not None:
             tokens = tokens + self.identity(encoded.receiver)
         summary = self.summary.expand(tokens.shape[0], -1, -1)
@@ -169,3 +193,12 @@ class ReceiverSetNet(nn.Module):
             tokens = block(tokens, mask)
         output: Tensor = self.summary_norm(tokens[:, 0])
         return output
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    # Unit variance is kept from layer to layer; torch's default shrinks it to a third, and
+    # a deep path then needs several times the epochs.
+    nn.init.kaiming_uniform_(layer.weight, nonlinearity="linear")
+    nn.init.zeros_(layer.bias)
+    return layer
