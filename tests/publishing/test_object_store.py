@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.publishing.servers import S3Server, free_port
-from training_core.contract.sections import StorageSection
 from training_core.contract.errors import StorageError
 from training_core.contract.files import sha256_file
 from training_core.contract.secrets import Credentials, credentials
+from training_core.contract.sections import StorageSection
 from training_core.publishing.object_store import (
     LocalObjectStore,
     ObjectStore,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from training_core.contract.sections import StorageSection
 from training_core.contract.errors import StorageError
 from training_core.contract.files import replace_durably, sha256_file
 from training_core.contract.secrets import credentials
+from training_core.contract.sections import StorageSection
 
 MODEL_FILES = ("model.onnx", "config.toml", "metrics.json", "proof.json", "README.md")
 """What a stored model consists of; only the first must be there."""

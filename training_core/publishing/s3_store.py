@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from training_core.contract.sections import StorageSection
 from training_core.contract.errors import StorageError
 from training_core.contract.files import replace_durably, sha256_file
 from training_core.contract.secrets import Credentials
+from training_core.contract.sections import StorageSection
 from training_core.publishing.object_store import StoredObject, etags
 
 if TYPE_CHECKING:
