@@ -63,12 +63,15 @@ def import_long(
         read = build_sessions(source, rows, where, mapping.sessions)
         report("import", 2, 4)
         observations = _unpacked(read, mapping.packed)
+        named = observations["receiver_id"]
     else:
         assert mapping.readings is not None
         read, session = _grouped(source, rows, where, mapping)
         report("import", 2, 4)
         observations = _observed(read, rows, session, mapping.readings, counts)
-    receivers = _receivers(observations, positions, mapping, counts)
+        # Also those of which every reading is missing.
+        named = text_values(rows, mapping.readings.receiver).drop_null()
+    receivers = _receivers(named.unique().to_pylist(), observations, positions, mapping, counts)
     if mapping.receivers.only_heard:
         receivers = heard_only(receivers, observations)
     report("import", 3, 4)
@@ -80,10 +83,13 @@ def import_long(
 
 
 def _receivers(
-    observations: pa.Table, positions: ReceiverPositions, mapping: LongMapping, counts: Counts
+    named: list[str],
+    observations: pa.Table,
+    positions: ReceiverPositions,
+    mapping: LongMapping,
+    counts: Counts,
 ) -> pa.Table:
-    heard = observations["receiver_id"].unique().to_pylist()
-    unplaced = [name for name in heard if name not in positions.position]
+    unplaced = [name for name in named if name not in positions.position]
     if mapping.receivers.file is not None and unplaced:
         counts["receivers_without_position"] = len(unplaced)
     if positions.dropped:

@@ -142,6 +142,7 @@ class _Tables:
         self._sessions: dict[str, list[Any]] = {name: [] for name in SESSION_SCHEMA.names}
         self._observations: dict[str, list[Any]] = {name: [] for name in OBSERVATION_SCHEMA.names}
         self._positions: dict[str, set[GeoPoint | None]] = defaultdict(set)
+        self._folders: set[str] = set()
 
     def add(self, folder: Path, session_id: str, session: NpySession) -> None:
         """Take over a session and write its recordings."""
@@ -157,13 +158,13 @@ class _Tables:
         }
         for name, value in row.items():
             self._sessions[name].append(value)
+        recordings = self._folder_of(session_id)
         for number, (receiver, iq) in enumerate(zip(session.receivers, session.iq, strict=True)):
             self._positions[receiver.receiver_id].add(receiver.position)
             if not np.any(iq):
                 self.silent += 1
                 continue
-            reference = f"iq/{_safe(session_id)}/{number:02d}-{_safe(receiver.receiver_id)}"
-            reference += META_SUFFIX
+            reference = f"{recordings}/{number:02d}-{_safe(receiver.receiver_id)}{META_SUFFIX}"
             facts = RecordingFacts(
                 session_id=session_id,
                 receiver_id=receiver.receiver_id,
@@ -175,6 +176,14 @@ class _Tables:
             )
             write_recording(folder / reference, iq, facts)
             self._observe(session_id, receiver, reference)
+
+    def _folder_of(self, session_id: str) -> str:
+        folder = f"iq/{_safe(session_id)}"
+        # Ids that differ in an unsafe character must not share a folder.
+        while folder in self._folders:
+            folder += "_"
+        self._folders.add(folder)
+        return folder
 
     def _observe(self, session_id: str, receiver: NpyReceiver, reference: str) -> None:
         position = receiver.position

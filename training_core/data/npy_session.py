@@ -230,7 +230,8 @@ def _time(value: Any) -> int | None:
     if isinstance(value, str):
         moment = datetime.fromisoformat(value)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+        since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+        return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
     number = _number(value)
     return None if number is None else round(number * 1e9)
 

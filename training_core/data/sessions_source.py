@@ -245,7 +245,7 @@ def site_origin(sessions: pa.Table, receivers: pa.Table) -> SiteOrigin:
     raise _refusal(
         "The dataset lies nowhere",
         "No session is labeled and no receiver has a position",
-        "Give dataset.site_origin in the mapping",
+        "Give labels or positions of receivers, or dataset.site_origin in a mapping",
     )
 
 

@@ -139,8 +139,8 @@ def missing_columns(
     candidates = [column for column in present if column not in known]
     described = []
     for column in missing:
-        near = difflib.get_close_matches(column, candidates, n=1, cutoff=0.4)
-        described.append(f"{column} (nearest present: {near[0]})" if near else column)
+        near = _nearest(column, candidates)
+        described.append(f"{column} (nearest present: {near})" if near else column)
     shown = ", ".join(present[:12]) + (", …" if len(present) > 12 else "")
     return DatasetError(
         f"{where} has no column {', '.join(described)}",
@@ -148,6 +148,13 @@ def missing_columns(
         unharmed="Nothing was written",
         action="Name the columns as the file does",
     )
+
+
+def _nearest(column: str, candidates: Sequence[str]) -> str | None:
+    close = difflib.get_close_matches(column, candidates, n=1, cutoff=0.4)
+    # A short name inside a long one is near, though most letters differ.
+    close += [name for name in candidates if name.lower().startswith(column.lower())]
+    return close[0] if close else None
 
 
 def float_column(table: pa.Table, name: str) -> NDArray[np.float64]:
