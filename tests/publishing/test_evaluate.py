@@ -1,5 +1,8 @@
 """Evaluation of real checkpoints on generated datasets."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from training_core.contract.errors import CheckpointError, DatasetError
+from training_core.contract.errors import CheckpointError, DatasetError, ExportError
 from training_core.contract.jobs import EvaluateArguments, SynthArguments
 from training_core.data.features import observation_arrays
 from training_core.data.splits import make_split
@@ -18,8 +21,12 @@ from training_core.data.synth import synth
 from training_core.models.gaussian_head import covariance_from_cholesky
 from training_core.models.metrics import METRIC_NAMES, position_metrics
 from training_core.models.registry import network_from_spec
+from training_core.models.restore import load_network
 from training_core.models.specs import ReceiverSetOptions, receiver_set_spec
 from training_core.publishing.evaluate import CDF_SHARES, evaluate
+from training_core.publishing.export_graph import position_graph
+from training_core.publishing.model_metadata import ModelMetadata
+from training_core.publishing.onnx_export import export_onnx
 
 SPLIT = {"name": "track", "validation_split": 0.2, "test_split": 0.25, "seed": 5}
 
@@ -63,6 +70,31 @@ def save(
         },
         path,
     )
+
+
+@pytest.fixture(scope="module")
+def exported(dataset: Path, checkpoint: Path) -> Path:
+    """The same network as an ONNX file."""
+    store = open_store(dataset)
+    network, origin = load_network(checkpoint)
+    spec = origin["network"]
+    arrays = observation_arrays(store, store.frame, spec["receiver_ids"], spec["channels"])
+    inputs = arrays.take(np.arange(40)).inputs()
+    path = dataset.parent / "model.onnx"
+    metadata = ModelMetadata(
+        kind=spec["kind"],
+        inputs=[],
+        outputs=[],
+        site_origin=(repr(store.frame.latitude_deg), repr(store.frame.longitude_deg)),
+        receiver_ids=spec["receiver_ids"],
+        channels=spec["channels"],
+        run_id=origin["run_id"],
+        dataset_fingerprint=origin["dataset_fingerprint"],
+        split=origin["split"],
+    )
+    rows = {name: torch.from_numpy(values) for name, values in inputs.items()}
+    export_onnx(position_graph(network, rows), metadata, path)
+    return path
 
 
 def run(model: Path, dataset: Path, **more: Any) -> dict[str, Any]:
@@ -117,6 +149,46 @@ def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint
         assert curve[90] == pytest.approx(method["metrics"]["p90_m"])
 
 
+def test_an_exported_model_reaches_what_its_checkpoint_reaches(
+    dataset: Path, checkpoint: Path, exported: Path
+) -> None:
+    one, other = run(checkpoint, dataset), run(exported, dataset)
+    network = other["methods"]["network"]["metrics"]
+    assert network == pytest.approx(one["methods"]["network"]["metrics"], rel=1e-3)
+    for name in ("split", "leakage", "kind", "run_id", "same_dataset", "trained_on_share"):
+        assert other[name] == one[name]
+    for name in ("weighted_neighbors", "training_centroid"):
+        assert other["methods"][name] == one["methods"][name]
+
+
+def test_an_exported_model_is_evaluated_without_torch(dataset: Path, exported: Path) -> None:
+    program = (
+        "import sys\n"
+        "from training_core.contract.jobs import EvaluateArguments\n"
+        "from training_core.publishing.evaluate import evaluate\n"
+        "evaluate(EvaluateArguments(model=sys.argv[1], dataset=sys.argv[2]))\n"
+        "print([name for name in ('torch', 'mlflow') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(exported), str(dataset)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unreadable_model_is_refused(tmp_path: Path, dataset: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(ExportError, match=r"broken\.onnx"):
+        run(tmp_path / "broken.onnx", dataset)
+    (tmp_path / "broken.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match=r"broken\.ckpt"):
+        run(tmp_path / "broken.ckpt", dataset)
+
+
 def test_a_leaking_split_says_so_and_shows_it(dataset: Path, checkpoint: Path) -> None:
     honest, leaking = run(checkpoint, dataset), run(checkpoint, dataset, split_name="random")
     assert leaking["split"]["leaking"]
@@ -151,10 +223,13 @@ def test_another_dataset_is_evaluated_with_a_warning(
     assert any("another dataset" in sentence for sentence in result["warnings"])
 
 
-def test_a_dataset_of_other_receivers_is_refused(tmp_path: Path, checkpoint: Path) -> None:
+def test_a_dataset_of_other_receivers_is_refused(
+    tmp_path: Path, checkpoint: Path, exported: Path
+) -> None:
     synth(SynthArguments(target=tmp_path / "vhf", sessions=200, preset="vhf-network"))
-    with pytest.raises(DatasetError, match="none of the model's receivers"):
-        run(checkpoint, tmp_path / "vhf")
+    for model in (checkpoint, exported):
+        with pytest.raises(DatasetError, match="none of the model's receivers"):
+            run(model, tmp_path / "vhf")
 
 
 def test_a_dataset_without_labels_is_refused(
@@ -208,8 +283,6 @@ def test_a_model_of_ones_own_is_refused(tmp_path: Path, dataset: Path) -> None:
 
 
 def test_progress_and_result_are_plain(dataset: Path, checkpoint: Path) -> None:
-    import json
-
     seen: list[tuple[str, int, int | None]] = []
     result = evaluate(
         EvaluateArguments(model=str(checkpoint), dataset=dataset),

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from training_core.contract.errors import CheckpointError, DatasetError
 from training_core.contract.jobs import ModelReference, Report
-from training_core.data.features import observation_arrays
 from training_core.data.store import SessionStore
+from training_core.publishing.inference import OnnxModel
+from training_core.publishing.model_inputs import model_inputs
 from training_core.radio.geo import LocalFrame
 
 _BATCH = 512
@@ -53,7 +54,31 @@ def model_estimates(reference: ModelReference, store: SessionStore, report: Repo
     path = Path(reference.model)
     if path.suffix == ".ckpt":
         return checkpoint_estimates(path, store, report)
-    raise NotImplementedError
+    return onnx_estimates(path, store, report)
+
+
+def onnx_estimates(path: Path, store: SessionStore, report: Report) -> Estimates:
+    """Let an exported model answer; torch stays away.
+
+    Raises:
+        ExportError: the file is unusable.
+        DatasetError: the dataset lacks what the model reads.
+    """
+    model = OnnxModel(path)
+    metadata = model.metadata
+    frame = model.frame
+    refuse_foreign_receivers(metadata.receiver_ids, store)
+    answer = model.predict(store, report)
+    return Estimates(
+        mean_m=answer.mean_m,
+        covariance_m2=answer.covariance_m2,
+        frame=frame,
+        kind=metadata.kind,
+        receiver_ids=tuple(metadata.receiver_ids),
+        dataset_fingerprint=metadata.dataset_fingerprint,
+        split=dict(metadata.split),
+        run_id=metadata.run_id,
+    )
 
 
 def checkpoint_estimates(path: Path, store: SessionStore, report: Report) -> Estimates:
@@ -89,7 +114,15 @@ def checkpoint_estimates(path: Path, store: SessionStore, report: Report) -> Est
     network = network_from_spec(spec)
     load_weights(network, network_state(checkpoint), path)
     network.eval()
-    inputs = _inputs(spec, store, frame)
+    inputs = model_inputs(
+        spec["kind"],
+        store,
+        frame,
+        receiver_ids=spec["receiver_ids"],
+        channels=spec.get("channels", ()),
+        mel=spec.get("mel"),
+        report=report,
+    )
     rows = len(store.session_ids)
     mean, covariance = np.empty((rows, 2)), np.empty((rows, 2, 2))
     with torch.inference_mode():
@@ -130,9 +163,3 @@ def refuse_foreign_receivers(receiver_ids: list[str], store: SessionStore) -> No
         unharmed="Nothing was changed",
         action="Name a dataset of the network that the model was trained for",
     )
-
-
-def _inputs(
-    spec: dict[str, Any], store: SessionStore, frame: LocalFrame
-) -> dict[str, NDArray[np.generic]]:
-    return observation_arrays(store, frame, spec["receiver_ids"], spec["channels"]).inputs()
