@@ -233,6 +233,31 @@ def test_labels_in_a_file_of_their_own(tmp_path: Path) -> None:
         import_wide(source, tmp_path / "again", mapping)
 
 
+def test_a_pattern_says_which_part_of_a_column_is_the_receiver(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "rss.csv").write_text("lat,lon,roof_rss,mast_rss,wind\n45.1,7.1,-80,-81,3\n")
+    (source / "where.csv").write_text("receiver,latitude,longitude\nroof,45.0,7.0\n")
+    content: dict[str, Any] = {
+        "format": "wide-csv",
+        "dataset": {"name": "any"},
+        "sessions": {"file": "rss.csv", "label": {"latitude": "lat", "longitude": "lon"}},
+        "receivers": {"file": "where.csv"},
+        "readings": {"columns": ["{receiver}_rss"]},
+    }
+    store = import_wide(source, tmp_path / "set", WideMapping.model_validate(content))
+    assert store.receiver_ids == ["roof", "mast"]
+    assert store.receivers["latitude_deg"].to_pylist() == [45.0, None]
+    assert store.info.notes == {"receivers_without_position": 1}
+    content["readings"] = {"columns": ["{receiver}_rss", "*"]}
+    (source / "rss.csv").write_text("lat,lon,roof_rss,roof\n45.1,7.1,-80,-81\n")
+    with pytest.raises(DatasetError, match="two columns of the receiver roof"):
+        import_wide(source, tmp_path / "again", WideMapping.model_validate(content))
+    content["sessions"]["file"] = "/rss.csv"
+    with pytest.raises(DatasetError, match="no file inside"):
+        import_wide(source, tmp_path / "again", WideMapping.model_validate(content))
+
+
 def test_the_job_reports_progress_and_counts(tmp_path: Path) -> None:
     source = write_source(tmp_path)
     said: list[tuple[str, int, int | None]] = []

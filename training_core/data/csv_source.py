@@ -32,7 +32,12 @@ def source_files(source: Path, pattern: str) -> list[Path]:
     present = sorted(entry.name for entry in source.iterdir())
     if not present:
         raise _refusal(f"{source} is empty", "The folder holds no file", "Check the path")
-    found = sorted(file for file in source.glob(pattern) if file.is_file())
+    try:
+        found = sorted(file for file in source.glob(pattern) if file.is_file())
+    except (NotImplementedError, ValueError) as error:
+        raise _refusal(
+            f"{pattern!r} is no file inside {source}", str(error), "Correct the mapping"
+        ) from error
     if not found:
         raise _refusal(
             f"{source} holds no {pattern}",

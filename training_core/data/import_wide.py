@@ -75,6 +75,9 @@ def import_wide(
     observations = _observations(read, receivers, columns, mapping, counts)
     if positions.dropped:
         counts["impossible_receiver_positions"] = positions.dropped
+    unplaced = set(columns.value) - set(columns.mobile) - set(positions.position)
+    if mapping.receivers.file is not None and unplaced:
+        counts["receivers_without_position"] = len(unplaced)
     if mapping.receivers.only_heard:
         receivers = heard_only(receivers, observations)
     report("import", 3, 4)
@@ -112,8 +115,17 @@ def _receiver_columns(rows: pa.Table, where: str, mapping: WideMapping) -> _Colu
     for name in present:
         if name in of_value:
             value[of_value[name]] = name
-        elif name not in claimed and _is_receiver(name, readings):
-            value[name] = name
+        elif name not in claimed:
+            receiver = _fixed_receiver(name, readings)
+            if receiver in value:
+                raise DatasetError(
+                    f"{where} has two columns of the receiver {receiver}",
+                    why=f"{value[receiver]} and {name}",
+                    unharmed="Nothing was written",
+                    action="Correct readings.columns or readings.ignore in the mapping",
+                )
+            if receiver is not None:
+                value[receiver] = name
     for columns in mobile.values():
         require_columns(rows, [columns.latitude, columns.longitude, columns.altitude_m], where)
     if not value:
@@ -136,10 +148,18 @@ def _claimed(sessions: SessionsSection) -> set[str]:
     return {name for name in named if name is not None}
 
 
-def _is_receiver(name: str, readings: WideReadings) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in readings.columns) and not any(
-        fnmatchcase(name, pattern) for pattern in readings.ignore
-    )
+def _fixed_receiver(name: str, readings: WideReadings) -> str | None:
+    """The receiver whose readings stand in the column `name`, if any."""
+    if any(fnmatchcase(name, pattern) for pattern in readings.ignore):
+        return None
+    for pattern in readings.columns:
+        if "{receiver}" in pattern:
+            receiver = _receiver_in(name, pattern)
+            if receiver is not None:
+                return receiver
+        elif fnmatchcase(name, pattern):
+            return name
+    return None
 
 
 def _receiver_in(column: str, pattern: str) -> str | None:

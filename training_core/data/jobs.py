@@ -136,7 +136,7 @@ def summarize(arguments: DatasetArguments, report: Report = no_report) -> dict[s
     with contextlib.suppress(OSError):
         write_atomic(
             store.path / SUMMARY_FILE,
-            orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS),
+            orjson.dumps(plain, option=orjson.OPT_NON_STR_KEYS),
             mode=0o644,
         )
     report("summarize", 1, 1)

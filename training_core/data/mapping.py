@@ -124,11 +124,21 @@ class WideReadings(_Section):
 
     measurement: Measurement = "rssi_dbm"
     columns: list[str] = ["*"]
-    """Names or patterns of the fixed receivers' columns, among those not named elsewhere."""
+    """Names or patterns of the fixed receivers' columns, among those not named elsewhere.
+
+    A column's name is the receiver's id; `{receiver}_rss` says which part of it is.
+    """
     ignore: list[str] = []
     """Names or patterns of columns that are no receivers."""
     missing: Missing = []
     mobile: MobileColumns | None = None
+
+    @model_validator(mode="after")
+    def _one_placeholder(self) -> Self:
+        for pattern in self.columns:
+            if pattern.count("{receiver}") > 1:
+                raise ValueError(f"{pattern!r} may contain {{receiver}} once")
+        return self
 
 
 class PackedReadings(_Section):

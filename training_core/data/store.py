@@ -204,7 +204,6 @@ def write_tables(
 def write_summary(folder: Path, info: DatasetInfo, tables: dict[str, pa.Table]) -> None:
     """Count what the dataset in `folder` holds and write it to summary.json."""
     summary = build_summary(info, tables, fingerprint_of(folder, info), stamps(folder))
-    content = orjson.dumps(
-        summary.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-    )
+    # On one line: the map alone has thousands of numbers.
+    content = orjson.dumps(summary.model_dump(mode="json"), option=orjson.OPT_NON_STR_KEYS)
     (folder / SUMMARY_FILE).write_bytes(content)
