@@ -56,7 +56,7 @@ batch_size = 3        # line 10
         ("data.class", 9),
         ("data.batch_size", 10),
     ]
-    messages = dict((key, message) for key, _, message in found)
+    messages = {key: message for key, _, message in found}
     assert "did you mean learning_rate?" in messages["optimizer.lerning_rate"]
     assert "did you mean trainer.batch_size?" in messages["data.batch_size"]
     assert "'much'" in messages["optimizer.weight_decay"]

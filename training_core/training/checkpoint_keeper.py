@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning import Callback
 
 from training_core.contract.checkpoints import (
@@ -15,6 +16,7 @@ from training_core.contract.checkpoints import (
     sidecar_path,
     write_sidecar,
 )
+from training_core.contract.errors import DivergedError
 from training_core.contract.files import sha256_file
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import CheckpointSection
@@ -78,7 +80,7 @@ class CheckpointKeeper(Callback):
     ) -> None:
         """Save when the last save is long ago."""
         minutes = self._options.every_n_minutes
-        is_due = minutes and time.monotonic() - self._saved_at >= 60.0 * minutes
+        is_due = minutes > 0.0 and time.monotonic() - self._saved_at >= 60.0 * minutes
         if is_due and may_save(trainer, batch_idx):
             self.save(trainer, "time", {})
 
@@ -87,10 +89,14 @@ class CheckpointKeeper(Callback):
 
         Training goes on without it then, and says so once. What was saved at this very
         step already is not saved again.
+
+        Raises:
+            DivergedError: A step's loss or a weight is not finite: earlier checkpoints are good.
         """
         self._recorder.flush()
         self._saved_at = time.monotonic()
         step, epoch = trainer.global_step, trainer.current_epoch
+        _refuse_broken_weights(trainer.lightning_module, step)
         if not metrics and self._last is not None and self._last[0] == step:
             return self._last[1]
         name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
@@ -165,6 +171,16 @@ class CheckpointKeeper(Callback):
                 "checkpoints are unharmed. Free some space: the next one is tried again."
             ),
         )
+
+
+def _refuse_broken_weights(module: pl.LightningModule, step: int) -> None:
+    # A gradient may overflow where the loss did not: the next loss would be the first sign.
+    for name, weights in module.named_parameters():
+        if not bool(torch.isfinite(weights).all()):
+            raise DivergedError(
+                f"The weights {name} became NaN or infinite by step {step}",
+                action="Lower optimizer.learning_rate, or set optimizer.gradient_clip",
+            )
 
 
 def may_save(trainer: pl.Trainer, batch_idx: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from training_core.contract.config import Config
 from training_core.contract.errors import DatasetError
 from training_core.contract.run_log import RunLogWriter
-from training_core.data.check import check_store
+from training_core.data.check import check_tables, refuse_unusable
 from training_core.data.splits import Split, make_split
 from training_core.data.store import SessionStore, open_store
 
@@ -70,15 +70,11 @@ def load_dataset(config: Config, log: RunLogWriter) -> LoadedDataset:
 
 
 def _report_findings(store: SessionStore, log: RunLogWriter) -> None:
-    findings = check_store(store)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in findings:
+    """Refuse what cannot be trained on; what is odd becomes a message."""
+    refuse_unusable(store)
+    for finding in check_tables(store):
         if finding.severity == "warning":
-            log.append("message", level="warning", text=f"{finding.what}: {finding.count:,}")
-    if errors:
-        raise DatasetError(
-            f"The dataset {store.info.name} has errors",
-            why="; ".join(f"{finding.what}: {finding.count:,}" for finding in errors),
-            unharmed="The dataset is unchanged and nothing was trained",
-            action="See `heimdall-console data check` for examples, and import it again",
-        )
+            examples = f" ({', '.join(finding.examples)})" if finding.examples else ""
+            log.append(
+                "message", level="warning", text=f"{finding.what}: {finding.count:,}{examples}"
+            )

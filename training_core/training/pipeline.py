@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from training_core.contract.checkpoints import CheckpointSidecar
 from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
-from training_core.contract.errors import CheckpointError, DeviceError
+from training_core.contract.errors import CheckpointError, DeviceError, DivergedError
 from training_core.contract.home import ensure_folder
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogWriter
@@ -80,7 +80,7 @@ class TrainingPipeline:
         Raises:
             HeimdallError: What a person can do something about; the run directory says more.
         """
-        _refuse_absent_device(self.config)
+        refuse_absent_device(self.config)
         # What Lightning has to say is in our log; its hints and tips are not for this file.
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         pl.seed_everything(self.config.run.seed, verbose=False)
@@ -206,6 +206,14 @@ class TrainingPipeline:
                     ckpt_path=self.resume_from,
                     weights_only=True,
                 )
+        except DivergedError as error:
+            best = self.keeper.best()
+            error.unharmed = (
+                f"The checkpoint {self.keeper.folder / best.file} of step {best.step} is good"
+                if best
+                else "No checkpoint had been saved yet"
+            )
+            raise
         except torch.OutOfMemoryError as error:
             batch_size = self.config.trainer.batch_size
             raise out_of_memory(error, batch_size, self._try_batch) from error
@@ -308,7 +316,12 @@ def _accelerator(config: Config) -> str:
     return chosen if chosen != "auto" else ("gpu" if torch.cuda.is_available() else "cpu")
 
 
-def _refuse_absent_device(config: Config) -> None:
+def refuse_absent_device(config: Config) -> None:
+    """Refuse a GPU that is asked for and absent, rather than train for days on a CPU.
+
+    Raises:
+        DeviceError: torch finds none.
+    """
     if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
         raise DeviceError(
             "No CUDA GPU can be used here",
