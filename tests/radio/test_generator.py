@@ -210,7 +210,7 @@ def test_receivers_that_do_not_fit_are_refused() -> None:
     ("preset", "changes", "words"),
     [
         ("moon", {}, "campus, vhf-network"),
-        ("campus", {"shadowing": 3}, "shadowing"),
+        ("campus", {"shadowing_sd": 3}, r"shadowing_sd: .*did you mean shadowing_sd_db"),
         ("campus", {"shadowing_sd_db": -1}, "shadowing_sd_db"),
         ("campus", {"frequency_hz": float("nan")}, "frequency_hz"),
         ("campus", {"fastest_m_s": 0.5}, "slowest_m_s"),

@@ -1,5 +1,6 @@
 """What can be chosen about a synthetic dataset, and two sets of choices with a name."""
 
+import difflib
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -200,7 +201,8 @@ def preset_options(name: str, changes: dict[str, Any] | None = None) -> Generato
         options = GeneratorOptions.model_validate(PRESETS[name].model_dump() | (changes or {}))
     except ValidationError as error:
         problems = (
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+            _in_words(".".join(map(str, problem["loc"])), problem["type"], problem["msg"])
+            for problem in error.errors()
         )
         raise UsageError(
             "The generator cannot work with these options",
@@ -214,3 +216,10 @@ def preset_options(name: str, changes: dict[str, Any] | None = None) -> Generato
             unharmed="Nothing was written",
         )
     return options
+
+
+def _in_words(option: str, kind: str, message: str) -> str:
+    if kind != "extra_forbidden":
+        return f"{option}: {message}"
+    near = difflib.get_close_matches(option, GeneratorOptions.model_fields, n=1, cutoff=0.4)
+    return f"{option}: unknown option" + (f", did you mean {near[0]}?" if near else "")
