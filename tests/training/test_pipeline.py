@@ -22,15 +22,16 @@ from training_core.contract.run_log import RunLogWriter
 from training_core.data.store import open_store, write_store
 from training_core.models.restore import load_checkpoint, load_network
 from training_core.training.control import StopControl
+from training_core.training.devices import refuse_absent_device
 from training_core.training.memory import largest_fitting, out_of_memory
-from training_core.training.pipeline import TrainingPipeline, refuse_absent_device
+from training_core.training.pipeline import TrainingPipeline
 
 
 def prepared(make_run: MakeRun, *changes: str, base: str = BASE) -> TrainingPipeline:
     run = make_run(*changes, base=base, **({} if base == BASE else {"dataset": None}))
     with RunLogWriter(run.log_path) as log:
         pipeline = TrainingPipeline(run, log, StopControl())
-        refuse_absent_device(pipeline.config)
+        refuse_absent_device(pipeline.config.trainer)
         pipeline.load_data()
         pipeline.create_lightning_module()
         pipeline.create_trainer()

@@ -18,7 +18,6 @@ from training_core.models.specs import (
     localization_spec,
     receiver_set_spec,
 )
-from training_core.radio.geo import LocalFrame
 from training_core.training.spectrograms import spectrograms
 
 
@@ -51,22 +50,6 @@ def network_spec_and_examples(
     """
     build = {RECEIVER_SET_NET: _receiver_set, LOCALIZATION_NET: _localization}
     return build[config.model.name](config, store, split)
-
-
-def examples_for_spec(spec: dict[str, Any], store: SessionStore) -> Examples:
-    """Shape a dataset for a network that exists already.
-
-    Raises:
-        DatasetError: The dataset lacks what the network reads.
-    """
-    frame = LocalFrame(**spec["origin"])
-    if spec["kind"] == LOCALIZATION_NET:
-        pictures, _ = spectrograms(store, spec["receiver_ids"], spec["mel"])
-        inputs: dict[str, np.ndarray[Any, Any]] = {"spectrogram": pictures}
-    else:
-        arrays = observation_arrays(store, frame, spec["receiver_ids"], spec["channels"])
-        inputs = arrays.inputs()
-    return _examples(inputs, store.label_m(frame), store.session_ids)
 
 
 def _receiver_set(

@@ -11,10 +11,8 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor, nn
 
-from training_core.contract.checkpoints import CheckpointSidecar
-from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
-from training_core.contract.errors import CheckpointError, DeviceError, DivergedError
+from training_core.contract.errors import CheckpointError, DivergedError
 from training_core.contract.home import ensure_folder
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogWriter
@@ -23,7 +21,6 @@ from training_core.models.registry import network_from_spec
 from training_core.models.restore import (
     checkpoint_origin,
     load_checkpoint,
-    load_network,
     load_weights,
     network_state,
 )
@@ -31,12 +28,13 @@ from training_core.training.checkpoint_io import AtomicCheckpointIO
 from training_core.training.checkpoint_keeper import CheckpointKeeper
 from training_core.training.control import StopControl
 from training_core.training.dataset import LoadedDataset, load_dataset
+from training_core.training.devices import accelerator, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
-from training_core.training.judgement import Judgement, judge, record_judgement
 from training_core.training.lit_module import PositionModule
 from training_core.training.memory import out_of_memory
 from training_core.training.optimization import PlateauSchedule
 from training_core.training.recording import MetricsRecorder
+from training_core.training.results import RunResults
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
 from training_core.training.stopping import Stopper
@@ -63,7 +61,7 @@ class TrainingPipeline:
     ) -> None:
         self.run_dir = run
         self.info: RunInfo = run.read_info()
-        self.config: Config = load_config(run.config_path)
+        self.config = load_config(run.config_path)
         self.log = log
         self.control = control
         self.resume_from = resume_from
@@ -80,7 +78,7 @@ class TrainingPipeline:
         Raises:
             HeimdallError: What a person can do something about; the run directory says more.
         """
-        refuse_absent_device(self.config)
+        refuse_absent_device(self.config.trainer)
         # What Lightning has to say is in our log; its hints and tips are not for this file.
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         pl.seed_everything(self.config.run.seed, verbose=False)
@@ -161,7 +159,7 @@ class TrainingPipeline:
             Stopper(self.control, self.keeper, self.log, config.trainer.max_minutes),
         ]
         self.trainer = pl.Trainer(
-            accelerator=_accelerator(config),
+            accelerator=accelerator(config.trainer),
             devices=config.trainer.devices,
             precision=config.trainer.precision,
             max_epochs=config.trainer.epochs,
@@ -233,28 +231,16 @@ class TrainingPipeline:
         best = self.keeper.best()
         if best is None:
             return
-        path = self.keeper.folder / best.file
-        judgement = self._judge(path, best)
+        results = RunResults(self.run_dir, self.log, self.keeper.folder / best.file, best)
+        if self.dataset is not None and len(self.dataset.split.test):
+            results.evaluate(self.dataset.store.path)
         if self.config.export.enabled:
-            self._export(path, best, judgement)
+            results.export(self.config.export, self._proof_rows())
 
-    def _judge(self, checkpoint: Path, best: CheckpointSidecar) -> Judgement | None:
-        """Validation and test metrics of the best checkpoint; None for a model of one's own."""
-        if not isinstance(self.data, SessionData):
-            return None
-        network, _ = load_network(checkpoint)
-        split = self.data.split
-        device = self.trainer.strategy.root_device
-        judgement = judge(
-            network, self.data.examples, {"val": split.val, "test": split.test}, device
-        )
-        record_judgement(judgement, best, self.log)
-        return judgement
-
-    def _export(
-        self, checkpoint: Path, best: CheckpointSidecar, judgement: Judgement | None
-    ) -> None:
-        pass
+    def _proof_rows(self) -> object:
+        if isinstance(self.data, SessionData):
+            return self.data.proof_inputs()
+        return next(iter(self.data.val_dataloader()))
 
     def _origin(self) -> dict[str, Any]:
         config = self.config
@@ -309,23 +295,3 @@ class TrainingPipeline:
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
         loss.backward()
         module.zero_grad()
-
-
-def _accelerator(config: Config) -> str:
-    chosen = config.trainer.accelerator
-    return chosen if chosen != "auto" else ("gpu" if torch.cuda.is_available() else "cpu")
-
-
-def refuse_absent_device(config: Config) -> None:
-    """Refuse a GPU that is asked for and absent, rather than train for days on a CPU.
-
-    Raises:
-        DeviceError: torch finds none.
-    """
-    if config.trainer.accelerator == "gpu" and not torch.cuda.is_available():
-        raise DeviceError(
-            "No CUDA GPU can be used here",
-            why=f"torch {torch.__version__} finds none",
-            unharmed="Nothing was trained",
-            action="Use --accelerator cpu or auto, or look at the driver with nvidia-smi",
-        )

@@ -1,6 +1,5 @@
 """Spectrograms of every recording of a dataset, computed by torch in batches on the device."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,3 @@ def spectrograms(
             power = transform(torch.from_numpy(iq).to(device))
             pictures[session, receiver] = power.cpu().numpy()
     return pictures, parameters
-
-
-def mel_fields(parameters: MelParameters) -> dict[str, Any]:
-    """The parameters as plain values."""
-    return asdict(parameters)

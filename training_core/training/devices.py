@@ -1,0 +1,28 @@
+"""Which device a run trains on."""
+
+import torch
+
+from training_core.contract.errors import DeviceError
+from training_core.contract.sections import TrainerSection
+
+
+def accelerator(options: TrainerSection) -> str:
+    """What Lightning is told: auto takes a GPU where torch can use one."""
+    if options.accelerator != "auto":
+        return options.accelerator
+    return "gpu" if torch.cuda.is_available() else "cpu"
+
+
+def refuse_absent_device(options: TrainerSection) -> None:
+    """Refuse a GPU that is asked for and absent, rather than train for days on a CPU.
+
+    Raises:
+        DeviceError: torch finds none.
+    """
+    if options.accelerator == "gpu" and not torch.cuda.is_available():
+        raise DeviceError(
+            "No CUDA GPU can be used here",
+            why=f"torch {torch.__version__} finds none",
+            unharmed="Nothing was trained",
+            action="Use --accelerator cpu or auto, or look at the driver with nvidia-smi",
+        )

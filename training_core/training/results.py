@@ -1,0 +1,110 @@
+"""What is left of a run: its best checkpoint evaluated on the test split, and exported."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from training_core.contract.checkpoints import CheckpointSidecar
+from training_core.contract.files import sha256_file, write_atomic
+from training_core.contract.jobs import EvaluateArguments
+from training_core.contract.records import encode_values
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
+from training_core.contract.sections import ExportSection
+from training_core.models.restore import load_network
+from training_core.publishing.evaluate import evaluate
+from training_core.publishing.export_folder import MODEL_FILE, export_folder
+
+EVALUATION_FILE = "evaluation.json"
+"""In the run directory: the best checkpoint beside methods without a network."""
+
+_SHOWN = ("median_m", "mean_m", "p90_m")
+
+
+@dataclass
+class RunResults:
+    """Makes the results of a run and announces them in its log.
+
+    Publishing is the publisher's work: a slow server does not hold the run.
+    """
+
+    run: RunDir
+    log: RunLogWriter
+    checkpoint: Path
+    """The best one."""
+    best: CheckpointSidecar
+    """Its sidecar."""
+    test: dict[str, float] = field(default_factory=dict)
+    """Test metrics, once evaluated."""
+
+    def evaluate(self, dataset: Path) -> None:
+        """Evaluate on the test split, beside methods without a network on the same rows.
+
+        Raises:
+            DatasetError: The dataset changed under the run.
+        """
+        arguments = EvaluateArguments(model=str(self.checkpoint), dataset=dataset)
+        result = evaluate(arguments, self._report)
+        path = self.run.path / EVALUATION_FILE
+        write_atomic(path, orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        methods = {name: method["metrics"] for name, method in result["methods"].items()}
+        self.test = {
+            f"test/{name}": float(value)
+            for name, value in methods["network"].items()
+            if value is not None
+        }
+        self.log.append(
+            "metrics", step=self.best.step, epoch=self.best.epoch, values=encode_values(self.test)
+        )
+        self.log.append(
+            "artifact",
+            name=EVALUATION_FILE,
+            path=EVALUATION_FILE,
+            size_bytes=path.stat().st_size,
+            sha256=sha256_file(path),
+            register=None,
+            summary={
+                name: {metric: metrics[metric] for metric in _SHOWN}
+                for name, metrics in methods.items()
+            },
+        )
+
+    def export(self, options: ExportSection, rows: object) -> None:
+        """Export to ONNX with a proof; the record asks the publisher for the registration.
+
+        Args:
+            options: Opset, registered model and alias.
+            rows: Validation rows: tensors by input name, or a batch for a model of one's own.
+
+        Raises:
+            ExportError: The network cannot be exported, or the file does not agree with it.
+        """
+        network, origin = load_network(self.checkpoint)
+        self._report("export", 0, 1)
+        folder = self.run.exports / options.model_name
+        report = export_folder(
+            network,
+            origin,
+            rows,
+            folder,
+            opset=options.opset,
+            checkpoint_sha256=self.best.sha256,
+            step=self.best.step,
+            config=self.run.config_path,
+            metrics={**self.best.metrics, **self.test},
+        )
+        self._report("export", 1, 1)
+        registration = {"name": options.model_name, "alias": options.alias}
+        self.log.append(
+            "artifact",
+            name=MODEL_FILE,
+            path=str(folder.relative_to(self.run.path)),
+            size_bytes=report.proof.size_bytes,
+            sha256=report.proof.sha256,
+            register=registration if options.register_model else None,
+            summary=report.proof.summary(),
+        )
+
+    def _report(self, name: str, done: int, total: int | None) -> None:
+        self.log.append("task", name=name, done=done, total=total)
