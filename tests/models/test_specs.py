@@ -19,6 +19,7 @@ from training_core.data.tables import (
     SESSION_SCHEMA,
     build_table,
 )
+from training_core.models.noise_floor import noise_floor
 from training_core.models.registry import network_from_spec
 from training_core.models.specs import (
     LocalizationOptions,
@@ -100,6 +101,19 @@ def test_floors_are_a_low_percentile_of_each_receiver() -> None:
     )
     assert spec["encoder"]["shared_identity"] == [2]
     assert spec["origin"] == {"latitude_deg": 40.767, "longitude_deg": -111.836}
+
+
+def test_floor_is_that_of_the_noisiest_day() -> None:
+    rng = np.random.default_rng(3)
+    april, july = rng.normal(-95.0, 0.7, 200), rng.normal(-86.5, 0.7, 200)
+    july[:60] += 30.0
+    day = np.repeat([0, 1], 200)
+    floor = noise_floor(np.concatenate([april, july]), day)
+    assert floor == pytest.approx(-87.5, abs=0.5)
+    # A day on which the emitter was always near says nothing about the noise.
+    july[:] = rng.uniform(-80.0, -50.0, 200)
+    assert noise_floor(np.concatenate([april, july]), day) == pytest.approx(-96.1, abs=0.5)
+    assert noise_floor(july, day[200:]) == pytest.approx(-78.5, abs=1.0)
 
 
 def test_only_training_sessions_and_no_label_move_a_floor() -> None:

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 from training_core.contract.errors import DatasetError
 from training_core.data.features import ObservationArrays, observation_arrays
 from training_core.data.tables import float_column
+from training_core.models.noise_floor import (
+    FLOOR_PERCENTILE,
+    MIN_READINGS_OF_A_FLOOR,
+    days_of,
+    noise_floor,
+)
 from training_core.models.observation_encoder import LEVEL_CHANNEL
 from training_core.models.registry import LOCALIZATION_NET, RECEIVER_SET_NET, Spec
 
@@ -17,9 +23,6 @@ if TYPE_CHECKING:
     from training_core.data.splits import Split
     from training_core.data.store import SessionStore
     from training_core.radio.geo import LocalFrame
-
-FLOOR_PERCENTILE = 5.0
-MIN_READINGS_OF_A_FLOOR = 20
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ def receiver_set_spec(
         DatasetError: No training session has a label, or nothing was observed in any.
     """
     everyone = store.receiver_ids
-    arrays = observation_arrays(store, frame, everyone, options.channels).take(split.train)
-    is_labeled = ~np.isnan(arrays.target_m).any(axis=1)
-    arrays = arrays.take(np.flatnonzero(is_labeled))
+    arrays = observation_arrays(store, frame, everyone, options.channels)
+    rows = split.train[~np.isnan(arrays.target_m[split.train]).any(axis=1)]
+    arrays = arrays.take(rows)
     _refuse_silence(arrays)
     is_mobile = store.receivers["mobile"].to_numpy(zero_copy_only=False).astype(bool)
     is_observed = ~np.isnan(arrays.observation)
@@ -67,7 +70,7 @@ def receiver_set_spec(
     new_index[kept] = np.arange(len(kept))
     receiver = new_index[arrays.receiver]
 
-    floor, threshold = _floors(arrays, receiver, store, kept, options)
+    floor, threshold = _floors(arrays, receiver, days_of(store, rows), store, kept, options)
     offset, scale = _normalisation(arrays, receiver, floor, threshold)
     places = arrays.position_m[is_present]
     places = places[~np.isnan(places).any(axis=1)]
@@ -161,15 +164,15 @@ def localization_spec(
 def _floors(
     arrays: ObservationArrays,
     receiver: NDArray[np.int64],
+    day: NDArray[np.int64],
     store: "SessionStore",
     kept: NDArray[np.int64],
     options: ReceiverSetOptions,
 ) -> tuple[list[float], list[float | None]]:
     """Noise floor and hearing threshold of every known receiver, and last of unknown ones.
 
-    The floor is what the dataset states, or else a low percentile of what the receiver
-    reported: no label takes part. A receiver with few readings gets the highest floor of its
-    kind, fixed or mobile: rather deaf than hearing its own noise.
+    The floor is what the dataset states, or else estimated. A receiver with few readings gets
+    the highest floor of its kind, fixed or mobile: rather deaf than hearing its own noise.
     """
     if LEVEL_CHANNEL not in arrays.channels:
         return [0.0] * (len(kept) + 1), [None] * (len(kept) + 1)
@@ -178,11 +181,11 @@ def _floors(
     is_mobile = store.receivers["mobile"].to_numpy(zero_copy_only=False).astype(bool)[kept]
     floor = np.full(len(kept), np.nan)
     for index in range(len(kept)):
-        readings = level[(receiver == index) & ~np.isnan(level)]
+        is_reading = (receiver == index) & ~np.isnan(level)
         if not np.isnan(stated[index]):
             floor[index] = stated[index]
-        elif len(readings) >= MIN_READINGS_OF_A_FLOOR:
-            floor[index] = np.percentile(readings, FLOOR_PERCENTILE)
+        elif is_reading.sum() >= MIN_READINGS_OF_A_FLOOR:
+            floor[index] = noise_floor(level[is_reading], day[np.nonzero(is_reading)[0]])
     all_levels = level[~np.isnan(level)]
     overall = float(np.percentile(all_levels, FLOOR_PERCENTILE)) if len(all_levels) else 0.0
     for kind in (is_mobile, ~is_mobile):
