@@ -37,7 +37,7 @@ def readme(name: str, metadata: ModelMetadata, proof: Proof, metrics: dict[str, 
     ]
     lines += ["", "| batch | PyTorch ms | onnxruntime ms | faster |", "|---|---|---|---|"]
     lines += [
-        f"| {s.batch} | {s.torch_ms:.2f} | {s.onnxruntime_ms:.2f} | {s.ratio:.1f} × |"
+        f"| {s.batch} | {s.torch_ms:.2f} | {s.onnxruntime_ms:.2f} | {s.ratio:.1f} times |"
         for s in proof.speed
     ]
     return "\n".join(lines) + "\n"

@@ -93,7 +93,7 @@ class Publisher:
                 if has_ended and is_settled:
                     self._publication.finish()
                     if not self._publication.read():
-                        self._say("published")
+                        self._say("done")
                         return 0
                 else:
                     self._publication.publish()
@@ -131,12 +131,12 @@ class Publisher:
         return True
 
     def _give_up(self, reason: str) -> int:
-        self._say("pending", reason)
+        self._say("gave_up", reason)
         return 1
 
     def _say(self, state: str, reason: str = "") -> None:
         self._state.state = state  # type: ignore[assignment]  # every caller names one of them
-        self._state.reason = reason
+        self._state.waits_for = reason
         if state != "retrying":
             self._state.next_attempt = None
         self._state.updated = time.time()

@@ -43,10 +43,10 @@ class PublisherState(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    state: Literal["starting", "publishing", "retrying", "pending", "published"] = "starting"
-    """pending: it gave up for now; `heimdall-console sync` starts it again."""
-    reason: str = ""
-    """Why it is retrying or pending, for a person."""
+    state: Literal["starting", "publishing", "retrying", "gave_up", "done"] = "starting"
+    """gave_up: for now; `heimdall-console sync` starts it again where it stopped."""
+    waits_for: str = ""
+    """Why it is retrying or gave up, for a person."""
     attempts: int = 0
     """Failed attempts since the last success."""
     next_attempt: float | None = None

@@ -13,7 +13,6 @@ from training_core.contract.checkpoints import (
     list_checkpoints,
     sidecar_path,
 )
-from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
 from training_core.contract.files import sha256_file
 from training_core.contract.lock import is_locked
@@ -56,7 +55,7 @@ class RunPublication:
         self.run = run
         self.home = home
         self.state = state
-        self.config: Config = load_config(run.config_path)
+        self.config = load_config(run.config_path)
         self.info = run.read_info()
         self.status = RunStatus.QUEUED
         self._reader = RunLogReader(run.log_path, state.offset)
