@@ -199,6 +199,31 @@ def test_a_leaking_split_says_so_and_shows_it(dataset: Path, checkpoint: Path) -
     assert any("was trained on" in sentence for sentence in leaking["warnings"])
 
 
+def test_a_control_trained_on_silence_is_asked_in_silence(
+    tmp_path: Path, dataset: Path, checkpoint: Path
+) -> None:
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["heimdall"]["signal"] = False
+    torch.save(saved, tmp_path / "control.ckpt")
+    control = run(tmp_path / "control.ckpt", dataset)
+    assert not control["hears_signal"]
+    assert any("no-signal control" in sentence for sentence in control["warnings"])
+    # Whoever hears nothing answers the same everywhere: the error is that of one point.
+    store = open_store(dataset)
+    split = make_split(store, **SPLIT)  # type: ignore[arg-type]
+    network, origin = load_network(checkpoint)
+    spec = origin["network"]
+    arrays = observation_arrays(store, store.frame, spec["receiver_ids"], spec["channels"])
+    silent = arrays.take(split.test).without_signal()
+    with torch.inference_mode():
+        mean, _ = network(*(torch.from_numpy(values) for values in silent.inputs().values()))
+    assert mean.std(dim=0).max() < 1e-2
+    error = np.linalg.norm(mean.double().numpy() - store.label_m()[split.test], axis=1)
+    metrics = control["methods"]["network"]["metrics"]
+    assert metrics["mean_m"] == pytest.approx(error.mean(), rel=1e-5)
+    assert metrics["mean_m"] != run(checkpoint, dataset)["methods"]["network"]["metrics"]["mean_m"]
+
+
 def test_every_part_can_be_asked_for(dataset: Path, checkpoint: Path) -> None:
     parts = {part: run(checkpoint, dataset, split=part) for part in ("train", "val", "test")}
     rows = {part: result["split"]["rows"] for part, result in parts.items()}

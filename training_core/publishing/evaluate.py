@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from training_core.contract.config import Config
@@ -15,9 +16,13 @@ from training_core.data.features import observation_arrays
 from training_core.data.leakage import leakage
 from training_core.data.splits import Split, make_split
 from training_core.data.store import SessionStore, open_store
-from training_core.data.tables import float_column
+from training_core.data.tables import MEASUREMENTS, float_column
 from training_core.models.metrics import position_errors, position_metrics
-from training_core.publishing.estimates import Estimates, model_estimates
+from training_core.publishing.estimator import (
+    Estimator,
+    open_estimator,
+    refuse_foreign_receivers,
+)
 from training_core.radio.baselines import TrainingCentroid, WeightedNearestNeighbors
 from training_core.radio.geo import LocalFrame
 
@@ -38,8 +43,9 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
     Returns:
         Plain JSON:
 
-        * `model`, `kind`, `run_id`, `dataset`, `dataset_fingerprint`, `same_dataset` (as in
-          training);
+        * `model`, `registered_model` and `version` (empty and None for a file), `kind`,
+          `run_id`, `hears_signal` (False for a no-signal control), `dataset`,
+          `dataset_fingerprint`, `same_dataset` (as in training);
         * `split`: name, part, seed, validation_split, test_split, note, leaking, `rows` that
           are evaluated and `train_rows` that the baselines learn from;
         * `leakage`: shares as of `training_core.data.leakage`, None where there is none;
@@ -54,10 +60,13 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             none of the model's receivers.
         CheckpointError: the checkpoint is unreadable or of a foreign model.
         ExportError: the ONNX file is unusable.
+        StorageError: a registered model could not be fetched.
+        TrackingError: there is no such registered model.
     """
     store = open_store(arguments.dataset)
-    estimates = model_estimates(arguments, store, report)
-    chosen = _chosen_split(arguments, estimates, store)
+    estimator = open_estimator(arguments)
+    refuse_foreign_receivers(estimator, store)
+    chosen = _chosen_split(arguments, estimator, store)
     rows = chosen.split.part(arguments.split)
     if len(rows) == 0:
         raise DatasetError(
@@ -67,28 +76,32 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             unharmed="Nothing was changed",
             action="Choose another part with --split, or another split with --split-name",
         )
-    target = store.label_m(estimates.frame)
+    target = store.label_m(estimator.frame)
     report("evaluating", 0, len(rows))
+    judged = replace(store, sessions=store.sessions.take(rows))
     answers: dict[str, tuple[Float64Array, Float64Array | None]] = {
-        "network": (estimates.mean_m[rows], estimates.covariance_m2[rows])
+        "network": estimator.answer(judged if estimator.hears_signal else _silenced(judged), report)
     }
-    warnings = _warnings(arguments, chosen, estimates, store)
-    neighbors = _nearest_neighbors(store, estimates.frame, target, chosen.split.train)
+    warnings = _warnings(arguments, chosen, estimator, store)
+    neighbors = _nearest_neighbors(store, estimator.frame, target, chosen.split.train)
     if neighbors is None:
         warnings.append("Nearest neighbors are left out: training holds no fixed receiver's RSSI.")
     else:
-        estimator, rssi = neighbors
-        answers["weighted_neighbors"] = (estimator.predict(rssi[rows]), None)
+        nearest, rssi = neighbors
+        answers["weighted_neighbors"] = (nearest.predict(rssi[rows]), None)
     centroid = TrainingCentroid(target[chosen.split.train])
     answers["training_centroid"] = (centroid.predict(len(rows)), None)
     report("evaluating", len(rows), len(rows))
     return {
         "model": arguments.model,
-        "kind": estimates.kind,
-        "run_id": estimates.run_id,
+        "registered_model": estimator.registered_model,
+        "version": estimator.version,
+        "kind": estimator.kind,
+        "hears_signal": estimator.hears_signal,
+        "run_id": estimator.run_id,
         "dataset": store.info.name,
         "dataset_fingerprint": store.fingerprint,
-        "same_dataset": estimates.dataset_fingerprint == store.fingerprint,
+        "same_dataset": estimator.dataset_fingerprint == store.fingerprint,
         "split": {
             **chosen.recipe,
             "part": arguments.split,
@@ -98,7 +111,7 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             "train_rows": len(chosen.split.train),
         },
         "leakage": _finite(leakage(store, chosen.split)),
-        "trained_on_share": _trained_on_share(estimates, store, rows),
+        "trained_on_share": _trained_on_share(estimator, store, rows),
         "methods": {
             name: _judged(mean, covariance, target[rows])
             for name, (mean, covariance) in answers.items()
@@ -116,7 +129,7 @@ class _ChosenSplit:
 
 
 def _chosen_split(
-    arguments: EvaluateArguments, estimates: Estimates, store: SessionStore
+    arguments: EvaluateArguments, estimator: Estimator, store: SessionStore
 ) -> _ChosenSplit:
     """The split of the model's training, unless another is asked for."""
     defaults = Config()
@@ -126,8 +139,8 @@ def _chosen_split(
         "test_split": defaults.data.test_split,
         "seed": defaults.run.seed,
     }
-    recipe |= {name: value for name, value in estimates.split.items() if name in recipe}
-    is_other = estimates.dataset_fingerprint != store.fingerprint
+    recipe |= {name: value for name, value in estimator.split.items() if name in recipe}
+    is_other = estimator.dataset_fingerprint != store.fingerprint
     if is_other and recipe["name"] not in store.info.splits:
         # Another dataset than that of training need not have such a split.
         recipe["name"] = "place"
@@ -136,6 +149,15 @@ def _chosen_split(
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
     return _ChosenSplit(make_split(store, **recipe), recipe)
+
+
+def _silenced(store: SessionStore) -> SessionStore:
+    """The same observations with every measurement taken out."""
+    observations = store.observations
+    for name in MEASUREMENTS:
+        nothing = pa.nulls(observations.num_rows, observations.schema.field(name).type)
+        observations = observations.set_column(observations.column_names.index(name), name, nothing)
+    return replace(store, observations=observations)
 
 
 def _judged(
@@ -168,30 +190,32 @@ def _nearest_neighbors(
 
 
 def _trained_on_share(
-    estimates: Estimates, store: SessionStore, rows: NDArray[np.int64]
+    estimator: Estimator, store: SessionStore, rows: NDArray[np.int64]
 ) -> float | None:
     """Share of the rows in the model's own training; None where it was trained elsewhere."""
-    if estimates.dataset_fingerprint != store.fingerprint or not estimates.split:
+    if estimator.dataset_fingerprint != store.fingerprint or not estimator.split:
         return None
-    own = make_split(store, **estimates.split)
+    own = make_split(store, **estimator.split)
     return float(np.isin(rows, own.train).mean())
 
 
 def _warnings(
-    arguments: EvaluateArguments, chosen: _ChosenSplit, estimates: Estimates, store: SessionStore
+    arguments: EvaluateArguments, chosen: _ChosenSplit, estimator: Estimator, store: SessionStore
 ) -> list[str]:
     warnings = []
+    if not estimator.hears_signal:
+        warnings.append("This is a no-signal control: the network was told of silence only.")
     if chosen.split.leaking:
         warnings.append(f"This split says little about new places: {chosen.split.note}.")
     if arguments.split == "train":
         warnings.append("Every method has seen these rows: the errors say nothing about new ones.")
-    if estimates.dataset_fingerprint != store.fingerprint:
+    if estimator.dataset_fingerprint != store.fingerprint:
         warnings.append(
             "The model was trained on another dataset, or on another version of this one: "
             "whether it has seen these rows is unknown."
         )
         return warnings
-    share = _trained_on_share(estimates, store, chosen.split.part(arguments.split))
+    share = _trained_on_share(estimator, store, chosen.split.part(arguments.split))
     if share and arguments.split != "train":
         warnings.append(f"The model was trained on {share:.0%} of these rows.")
     return warnings
