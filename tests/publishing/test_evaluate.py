@@ -12,8 +12,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from training_core.contract.errors import CheckpointError, DatasetError, ExportError
-from training_core.contract.jobs import EvaluateArguments, SynthArguments
+from training_core.contract.errors import CheckpointError, DatasetError, ExportError, TrackingError
+from training_core.contract.jobs import (
+    EvaluateArguments,
+    ExportArguments,
+    RegisterArguments,
+    SynthArguments,
+)
 from training_core.data.features import observation_arrays
 from training_core.data.splits import make_split
 from training_core.data.store import SessionStore, open_store, write_store
@@ -25,6 +30,7 @@ from training_core.models.restore import load_network
 from training_core.models.specs import ReceiverSetOptions, receiver_set_spec
 from training_core.publishing.evaluate import CDF_SHARES, evaluate
 from training_core.publishing.export_graph import position_graph
+from training_core.publishing.jobs import export, register
 from training_core.publishing.model_metadata import ModelMetadata
 from training_core.publishing.onnx_export import export_onnx
 
@@ -178,6 +184,20 @@ def test_an_exported_model_is_evaluated_without_torch(dataset: Path, exported: P
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_a_registered_model_is_found_by_its_alias(
+    home: Path, tmp_path: Path, dataset: Path, checkpoint: Path
+) -> None:
+    export(ExportArguments(checkpoint=checkpoint, target=tmp_path / "export", dataset=dataset))
+    register(RegisterArguments(export=tmp_path / "export", name="campus", alias="champion"))
+    result = evaluate(EvaluateArguments(model="campus@champion", dataset=dataset))
+    assert (result["registered_model"], result["version"]) == ("campus", 1)
+    expected = run(checkpoint, dataset)["methods"]["network"]["metrics"]
+    assert result["methods"]["network"]["metrics"] == pytest.approx(expected, rel=1e-3)
+    assert result["same_dataset"]
+    with pytest.raises(TrackingError, match="campus@nobody"):
+        evaluate(EvaluateArguments(model="campus@nobody", dataset=dataset))
 
 
 def test_an_unreadable_model_is_refused(tmp_path: Path, dataset: Path) -> None:
