@@ -131,14 +131,14 @@ def installed_versions() -> dict[str, str]:
 class Worker:
     """A worker process that was started here; it outlives this process."""
 
-    def __init__(self, directory: RunDir) -> None:
+    def __init__(self, directory: RunDir, module: str) -> None:
         """Start it: its own session, no input, its output appended to a file.
 
         Raises:
             HeimdallError: The process could not be started.
         """
         self.directory = directory
-        command = [sys.executable, "-m", "training_core.worker", str(directory.path)]
+        command = [sys.executable, "-m", module, str(directory.path)]
         try:
             with directory.output_path.open("ab") as output:
                 self._process = subprocess.Popen(
@@ -188,9 +188,9 @@ class Worker:
             self._process.wait(timeout_s)
 
 
-def start_worker(directory: RunDir) -> Worker:
-    """Start `python -m training_core.worker` on the directory of a run or job."""
-    return Worker(directory)
+def start_worker(directory: RunDir, module: str = "training_core.worker") -> Worker:
+    """Start a worker on the directory of a run or job: `python -m MODULE DIRECTORY`."""
+    return Worker(directory, module)
 
 
 def follow(worker: Worker, offset: int = 0) -> Iterator[list[Record]]:

@@ -60,7 +60,7 @@ def pair_lines(pairs: Sequence[tuple[str, str]], terminal: Terminal) -> list[str
     room = max(20, terminal.width - label_width - 4)
     lines = []
     for label, value in pairs:
-        pieces = textwrap.wrap(value, room, break_on_hyphens=False) or [""]
+        pieces = textwrap.wrap(value, room, break_on_hyphens=False, break_long_words=False) or [""]
         lines.append(f" {terminal.style(padded(label, label_width), 'dim')}  {pieces[0]}".rstrip())
         lines.extend(" " * (label_width + 3) + piece for piece in pieces[1:])
     return lines

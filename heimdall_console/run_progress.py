@@ -111,11 +111,10 @@ class RunProgress:
 
     def _take_metrics(self, record: dict[str, Any]) -> None:
         given = record.get("values")
-        if not isinstance(given, dict):
-            return
+        pairs = given.items() if isinstance(given, dict) else ()
         values = {
             str(name): number
-            for name, value in given.items()
+            for name, value in pairs
             if (number := decode_number(value)) is not None
         }
         self.latest.update(values)

@@ -1,19 +1,21 @@
 """Records to the short texts that every display shows of them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
 from heimdall_console.formatting import metric, plain, size
-from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Style
+from training_core.contract.records import decode_number
 
 Record = dict[str, Any]
 Event = tuple[str, str, Style]
 """Label, text, style of the label."""
 
 SHORT_NAMES = {"learning_rate": "lr"}
+_BESIDE_VALIDATION = ("train/loss", "learning_rate")
+_OF_VALIDATION = ("val/loss", "val/median_m", "val_loss")
 _LEVELS: dict[str, Style] = {"info": "plain", "warning": "warning", "error": "bad"}
 _DETAIL_LINES = 20
 
@@ -46,7 +48,7 @@ def notable_events(record: Record) -> Iterator[Event]:
             name = plain(PurePath(str(record.get("path", ""))).name or record.get("name", ""))
             yield "artifact", f"{name}  {_size(record)}".rstrip(), "accent"
         case "resumed":
-            where = f"from step {record.get('step', 0):,}, epoch {record.get('epoch', 0) + 1}"
+            where = f"from step {_int(record, 'step'):,}, epoch {_int(record, 'epoch') + 1}"
             yield "resumed", where, "accent"
         case "command":
             text = (
@@ -62,13 +64,29 @@ def checkpoint_text(record: Record) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def validation_text(record: Record, progress: RunProgress) -> str:
-    """Epoch, step and the metrics of a validation on one line."""
-    values = {name: value for name, value in progress.latest.items() if _is_shown(name, record)}
+def validation_text(record: Record, recent: Mapping[str, float], epochs: int | None) -> str:
+    """Epoch, step and the metrics of a validation on one line.
+
+    Args:
+        record: A metrics record.
+        recent: The latest training metrics before it.
+        epochs: How many there will be.
+    """
+    values = {name: recent[name] for name in _BESIDE_VALIDATION if name in recent}
+    values |= {
+        name: value for name, value in numbers(record).items() if name in _OF_VALIDATION
+    }
     shown = [f"{SHORT_NAMES.get(n, plain(n))} {metric(n, v)}" for n, v in values.items()]
-    total = f"/{progress.epochs}" if progress.epochs else ""
-    place = f"{progress.epoch + 1}{total}  step {progress.step:,}"
+    total = f"/{epochs}" if epochs else ""
+    place = f"{_int(record, 'epoch') + 1}{total}  step {_int(record, 'step'):,}"
     return "  ".join([place, *shown])
+
+
+def numbers(record: Record) -> dict[str, float]:
+    """The values of a metrics record that are numbers."""
+    given = record.get("values")
+    pairs = given.items() if isinstance(given, dict) else ()
+    return {str(n): value for n, v in pairs if (value := decode_number(v)) is not None}
 
 
 def has_validation(record: Record) -> bool:
@@ -79,10 +97,9 @@ def has_validation(record: Record) -> bool:
     )
 
 
-def _is_shown(name: str, record: Record) -> bool:
-    if name in ("train/loss", "learning_rate"):
-        return True
-    return name in record["values"] and name in ("val/loss", "val/median_m", "val_loss")
+def _int(record: Record, key: str) -> int:
+    value = record.get(key)
+    return value if isinstance(value, int) else 0
 
 
 def _size(record: Record) -> str:

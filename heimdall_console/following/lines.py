@@ -9,6 +9,7 @@ from heimdall_console.following.events import (
     clock,
     has_validation,
     notable_events,
+    numbers,
     validation_text,
 )
 from heimdall_console.run_progress import RunProgress
@@ -25,6 +26,7 @@ class LineDisplay:
         self._stream = stream
         self._task = ""
         self._epoch_shown = -1
+        self._recent: dict[str, float] = {}
 
     def show(self, records: list[Record], progress: RunProgress) -> None:
         """Print what is worth a line."""
@@ -42,8 +44,12 @@ class LineDisplay:
     def _lines(self, record: Record, progress: RunProgress) -> list[tuple[str, str]]:
         match record["kind"]:
             case "metrics" if has_validation(record):
-                self._epoch_shown = progress.epoch
-                return [("epoch", validation_text(record, progress))]
+                epoch = record.get("epoch")
+                self._epoch_shown = epoch if isinstance(epoch, int) else self._epoch_shown
+                return [("epoch", validation_text(record, self._recent, progress.epochs))]
+            case "metrics":
+                self._recent |= numbers(record)
+                return []
             case "checkpoint":
                 return [("checkpoint", checkpoint_text(record))]
             case "task":
@@ -61,7 +67,7 @@ class LineDisplay:
             # An epoch went by without a validation.
             self._epoch_shown = epoch - 1
             total = f"/{progress.epochs}" if progress.epochs else ""
-            return [("epoch", f"{epoch}{total}  step {progress.step:,}")]
+            return [("epoch", f"{epoch}{total}  step {record.get('done', 0):,}")]
         return []
 
     def _print(self, time_text: str, label: str, text: str) -> None:

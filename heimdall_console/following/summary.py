@@ -79,14 +79,14 @@ def _facts(
     facts += [("test", _test_text(progress.test))]
     checkpoint = best_checkpoint(progress)
     if checkpoint:
-        facts.append(("checkpoint", plain(_short_path(Path(checkpoint)))))
+        facts.append(("checkpoint", plain(_inside(run, Path(checkpoint)))))
     for artifact in progress.artifacts:
         if str(artifact.get("path", "")).endswith(".onnx"):
             path = run.path / str(artifact["path"])
-            facts.append(("export", f"{plain(_short_path(path))}  {_size_text(artifact)}".strip()))
+            facts.append(("export", f"{plain(_inside(run, path))}  {_size_text(artifact)}".strip()))
             facts.append(("proof", proof_text(artifact.get("summary"))))
     facts += [("published", publishing.text())] if publishing.text() else []
-    facts.append(("run", plain(_short_path(run.path))))
+    facts.append(("in", plain(_short_path(run.path))))
     return facts
 
 
@@ -154,6 +154,14 @@ def _next_commands(run: RunDir, progress: RunProgress, publishing: PublishingSta
 def _size_text(artifact: dict[str, Any]) -> str:
     size_bytes = artifact.get("size_bytes")
     return size(size_bytes) if isinstance(size_bytes, int) else ""
+
+
+def _inside(run: RunDir, path: Path) -> str:
+    """Relative to the run's directory, which is shown beside it."""
+    try:
+        return str(path.relative_to(run.path))
+    except ValueError:
+        return _short_path(path)
 
 
 def _short_path(path: Path) -> str:
