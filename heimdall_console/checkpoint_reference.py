@@ -9,6 +9,7 @@ from training_core.contract.checkpoints import (
     list_checkpoints,
     read_sidecar,
 )
+from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import CheckpointError, HeimdallError, UsageError
 from training_core.contract.run_dir import RunDir, find_run
@@ -76,6 +77,14 @@ def run_of_checkpoint(checkpoint: Path, home: Path) -> RunDir:
         unharmed="Nothing was started",
         action="Start a new run from its weights with --init-from",
     )
+
+
+def configuration_of(checkpoint: Path, home: Path) -> Config:
+    """The configuration of the run that saved a checkpoint; the defaults where it is unknown."""
+    try:
+        return load_config(run_of_checkpoint(checkpoint, home).config_path)
+    except UsageError:
+        return Config()
 
 
 def _choose(sidecars: list[CheckpointSidecar], *, last: bool) -> CheckpointSidecar | None:

@@ -1,6 +1,7 @@
 """The command line: which commands there are, and how errors leave it."""
 
 import sys
+from typing import Any
 
 import typer
 
@@ -61,7 +62,8 @@ def run_command_line(arguments: list[str]) -> int:
     Errors meant for a person are printed without traceback; anything else is a bug and
     keeps its own.
     """
-    command = typer.main.get_command(app)
+    # Typer's own class of command; it gives no name to add one.
+    command: Any = typer.main.get_command(app)
     for name, help_line in COMMANDS.items():
         lazy = LazyCommand(name, help_line, f"heimdall_console.commands.{name}")
         command.add_command(lazy)

@@ -53,7 +53,11 @@ def _facts(summary: DatasetSummary) -> list[tuple[str, str]]:
         ("splits", ", ".join(_splits(summary)) or "none of its own: place, track, date, random"),
     ]
     notes = [f"{plain(key)} {plain(value)}" for key, value in summary.notes.items()]
-    return [*facts, ("notes", _some(notes, _SHOWN_NOTES)), ("fingerprint", summary.fingerprint[:16])]
+    return [
+        *facts,
+        ("notes", _some(notes, _SHOWN_NOTES)),
+        ("fingerprint", summary.fingerprint[:16]),
+    ]
 
 
 def _moment(iso: str) -> str:

@@ -1,13 +1,18 @@
 """What `run` does: a new run, a resumed one, or only the export of a checkpoint."""
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from heimdall_console.checkpoint_reference import resolve_checkpoint, run_of_checkpoint
+from heimdall_console.checkpoint_reference import (
+    configuration_of,
+    resolve_checkpoint,
+    run_of_checkpoint,
+)
 from heimdall_console.error_text import error_lines
 from heimdall_console.following.lines import JsonDisplay, LineDisplay
 from heimdall_console.following.loop import Display, follow_to_end
@@ -15,7 +20,7 @@ from heimdall_console.following.summary import summary_lines, summary_record
 from heimdall_console.formatting import plain
 from heimdall_console.launcher import absolute_paths, launch_run, start_worker
 from heimdall_console.output import print_json
-from heimdall_console.publishing_state import PublishingState, wait_for_publishing
+from heimdall_console.publishing_state import PublishingState, show_waiting
 from heimdall_console.run_flags import blame_flags, differing_keys, overrides
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Terminal
@@ -33,7 +38,8 @@ from training_core.contract.home import home_path
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
 
-_PUBLISH_WAIT_S = 20.0
+_PUBLISH_WAIT_S = 30.0
+_SERVER_WAIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -112,24 +118,21 @@ def resume(request: Request) -> int:
 
 def export_checkpoint(request: Request) -> int:
     """Export a checkpoint and register the result; returns the exit code."""
-    from heimdall_console.exporting import export, register
+    from heimdall_console import exporting
 
     home = home_path()
     checkpoint = resolve_checkpoint(request.checkpoint or "@last", home)
-    config = request.resolve() if request.is_configured else _config_of(checkpoint, home)
-    result = export(home, checkpoint, opset=config.export.opset, as_json=request.as_json)
+    config = request.resolve() if request.is_configured else configuration_of(checkpoint, home)
+    result = exporting.export(home, checkpoint, opset=config.export.opset)
     if config.export.register_model:
-        options = config.export
-        result["registered"] = register(
-            home,
-            Path(result["export"]),
-            options.model_name,
-            options.alias,
-            config,
-            as_json=request.as_json,
-        )
+        name, alias = config.export.model_name, config.export.alias
+        folder = Path(result["export"])
+        result["registered"] = exporting.register(home, folder, name, alias, config)
     if request.as_json:
         print_json(result)
+    else:
+        lines = exporting.export_lines(result, Terminal.of(sys.stdout))
+        sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
@@ -144,7 +147,7 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
     terminal = Terminal.of(sys.stdout)
     display = _display(as_json, terminal, info.name, config)
     code = follow_to_end(worker, display, progress, offset=earlier.offset)
-    publishing = _published(run, config, progress, quiet=as_json or not terminal.interactive)
+    publishing = _published(run, config, progress)
     if as_json:
         print_json(summary_record(run, info, progress, publishing, code), indent=False)
     else:
@@ -166,33 +169,20 @@ def _display(as_json: bool, terminal: Terminal, name: str, config: Config) -> Di
     return LiveDisplay(name, dataset)
 
 
-def _published(run: RunDir, config: Config, progress: RunProgress, quiet: bool) -> PublishingState:
+def _published(run: RunDir, config: Config, progress: RunProgress) -> PublishingState:
     if not config.tracking.enabled or not (run.path / "publisher.log").exists():
         return PublishingState()
-    if progress.status not in ("finished", "stopped"):
-        return wait_for_publishing(run, 0.0, lambda state: None)
-    where = config.tracking.uri or "the MLflow database of this home"
-    last = ""
+    wait_s = _PUBLISH_WAIT_S if progress.status in ("finished", "stopped") else 0.0
+    began = time.time()
 
-    def show(state: PublishingState) -> None:
-        nonlocal last
-        text = f" publishing to {plain(where)} …"
-        if state.waits_for:
-            text = f" publishing: {plain(state.waits_for)}"
-        text = text[: Terminal.of(sys.stderr).width - 1]
-        if not quiet and sys.stderr.isatty() and text != last:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-            last = text
+    def is_over(state: PublishingState) -> bool:
+        if state.state in ("done", "gave_up"):
+            # A resumed run has the end of its earlier publishing there for a moment.
+            return state.updated >= (progress.started or 0.0)
+        # A server that is down for a while is nothing to wait for.
+        return state.state == "retrying" and time.time() - began > _SERVER_WAIT_S
 
-    try:
-        return wait_for_publishing(run, _PUBLISH_WAIT_S, show)
-    except KeyboardInterrupt:
-        return wait_for_publishing(run, 0.0, show)
-    finally:
-        if last:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    return show_waiting(run, wait_s, sys.stderr, Terminal.of(sys.stderr), is_over)
 
 
 def _print_reason(progress: RunProgress) -> None:
@@ -214,10 +204,3 @@ def _refuse_other_configuration(request: Request, run: RunDir, home: Path) -> No
             unharmed="The run is as it was",
             action="Leave them out to resume it, or start a new run with --init-from",
         )
-
-
-def _config_of(checkpoint: Path, home: Path) -> Config:
-    try:
-        return load_config(run_of_checkpoint(checkpoint, home).config_path)
-    except UsageError:
-        return Config()

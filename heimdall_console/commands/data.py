@@ -303,7 +303,12 @@ def _target(name: str | None, out: Path | None, otherwise: str) -> Path:
     if out is not None:
         return out.absolute()
     chosen = name or otherwise
-    if chosen in ("", ".", "..") or "/" in chosen or chosen.startswith(".") or plain(chosen) != chosen:
+    if (
+        chosen in ("", ".", "..")
+        or "/" in chosen
+        or chosen.startswith(".")
+        or plain(chosen) != chosen
+    ):
         raise UsageError(
             f"{chosen} cannot be the name of a dataset",
             unharmed="Nothing was written",

@@ -73,9 +73,7 @@ def validation_text(record: Record, recent: Mapping[str, float], epochs: int | N
         epochs: How many there will be.
     """
     values = {name: recent[name] for name in _BESIDE_VALIDATION if name in recent}
-    values |= {
-        name: value for name, value in numbers(record).items() if name in _OF_VALIDATION
-    }
+    values |= {name: value for name, value in numbers(record).items() if name in _OF_VALIDATION}
     shown = [f"{SHORT_NAMES.get(n, plain(n))} {metric(n, v)}" for n, v in values.items()]
     total = f"/{epochs}" if epochs else ""
     place = f"{_int(record, 'epoch') + 1}{total}  step {_int(record, 'step'):,}"

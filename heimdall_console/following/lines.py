@@ -12,6 +12,7 @@ from heimdall_console.following.events import (
     numbers,
     validation_text,
 )
+from heimdall_console.formatting import plain
 from heimdall_console.run_progress import RunProgress
 
 Record = dict[str, Any]
@@ -24,7 +25,7 @@ class LineDisplay:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._task = ""
+        self._tasks: set[str] = set()
         self._epoch_shown = -1
         self._recent: dict[str, float] = {}
 
@@ -60,8 +61,9 @@ class LineDisplay:
     def _task_lines(self, record: Record, progress: RunProgress) -> list[tuple[str, str]]:
         name = str(record.get("name", ""))
         if name != "train":
-            is_new, self._task = name != self._task, name
-            return [("task", name)] if is_new else []
+            is_new = name not in self._tasks
+            self._tasks.add(name)
+            return [("task", plain(name))] if is_new else []
         epoch = record.get("epoch")
         if isinstance(epoch, int) and epoch > self._epoch_shown + 1:
             # An epoch went by without a validation.

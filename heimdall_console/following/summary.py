@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from heimdall_console.evaluation_text import name_of
 from heimdall_console.formatting import duration, meters, metric, number, percent, plain, size
 from heimdall_console.layout import pair_lines
 from heimdall_console.publishing_state import PublishingState
@@ -17,6 +18,9 @@ _GLYPHS: dict[str, tuple[str, Style]] = {
     "failed": ("✗", "bad"),
     "killed": ("✗", "bad"),
 }
+
+
+_ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
 
 
 def summary_lines(
@@ -68,25 +72,33 @@ def best_checkpoint(progress: RunProgress) -> str:
 
 def exported(run: RunDir, progress: RunProgress) -> list[Path]:
     """ONNX files that the run announced."""
-    paths = [str(a.get("path", "")) for a in progress.artifacts]
-    return [run.path / path for path in paths if path.endswith(".onnx")]
+    return [_model_path(run, a) for a in progress.artifacts if a.get("name") == "model.onnx"]
 
 
 def _facts(
     run: RunDir, progress: RunProgress, publishing: PublishingState
 ) -> list[tuple[str, str]]:
     facts = [("best", _best_text(progress))]
-    facts += [("test", _test_text(progress.test))]
+    facts += [("test", _test_text(progress.test)), *_baselines(progress)]
     checkpoint = best_checkpoint(progress)
     if checkpoint:
         facts.append(("checkpoint", plain(_inside(run, Path(checkpoint)))))
     for artifact in progress.artifacts:
-        if str(artifact.get("path", "")).endswith(".onnx"):
-            path = run.path / str(artifact["path"])
+        if artifact.get("name") == "model.onnx":
+            path = _model_path(run, artifact)
             facts.append(("export", f"{plain(_inside(run, path))}  {_size_text(artifact)}".strip()))
             facts.append(("proof", proof_text(artifact.get("summary"))))
-    facts += [("published", publishing.text())] if publishing.text() else []
+    facts += _publishing(publishing)
     facts.append(("in", plain(_short_path(run.path))))
+    return facts
+
+
+def _publishing(publishing: PublishingState) -> list[tuple[str, str]]:
+    facts = [("registered", publishing.registered_text())]
+    if publishing.is_owing:
+        facts.append(("publishing", publishing.text()))
+    elif publishing.is_done:
+        facts.append(("published", plain(publishing.tracking_uri) or "in MLflow"))
     return facts
 
 
@@ -98,12 +110,33 @@ def _best_text(progress: RunProgress) -> str:
     return f"{'   '.join(values)}   (epoch {progress.best_epoch + 1})"
 
 
+def _baselines(progress: RunProgress) -> list[tuple[str, str]]:
+    """What methods without a network reach on the same rows."""
+    rows: list[tuple[str, str]] = []
+    for artifact in progress.artifacts:
+        summary = artifact.get("summary")
+        if artifact.get("name") != "evaluation.json" or not isinstance(summary, dict):
+            continue
+        for name, metrics in summary.items():
+            if name != "network" and isinstance(metrics, dict):
+                rows.append(("" if rows else "beside it", f"{_errors(metrics)}   {name_of(name)}"))
+    return rows
+
+
+def _errors(metrics: dict[str, Any]) -> str:
+    return "   ".join(
+        f"{label} {meters(metrics[name])}" for name, label in _ERRORS if name in metrics
+    )
+
+
+def _model_path(run: RunDir, artifact: dict[str, Any]) -> Path:
+    """The announced path is the file's or its folder's."""
+    path = run.path / str(artifact.get("path", ""))
+    return path if path.suffix == ".onnx" else path / "model.onnx"
+
+
 def _test_text(test: dict[str, float]) -> str:
-    parts = [
-        f"{label} {meters(test[name])}"
-        for name, label in (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
-        if name in test
-    ]
+    parts = [_errors(test)] if test else []
     if "coverage_90" in test:
         parts.append(f"90 % ellipse covers {percent(test['coverage_90'])}")
     return "   ".join(parts)

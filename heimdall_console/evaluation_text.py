@@ -1,0 +1,84 @@
+"""What an evaluation found, as a table and a plot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from heimdall_console.charts.cdf import cdf_lines
+from heimdall_console.formatting import count, meters, percent, plain
+from heimdall_console.layout import Column, table_lines
+from heimdall_console.terminal import Terminal
+
+_NAMES = {
+    "network": "network",
+    "weighted_neighbors": "weighted nearest neighbors",
+    "training_centroid": "training centroid",
+}
+_ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
+_SHARES = (("within_30m", "≤ 30 m"), ("within_50m", "≤ 50 m"), ("within_100m", "≤ 100 m"))
+_COVERAGES = ("coverage_50", "coverage_90", "coverage_95")
+
+
+def evaluation_lines(
+    result: Mapping[str, Any], model: str, terminal: Terminal, *, ascii_only: bool = False
+) -> list[str]:
+    """Split, table of methods, calibration, distribution and warnings."""
+    methods: dict[str, dict[str, Any]] = result.get("methods", {})
+    lines = ["", f" {terminal.style(_title(result, model), 'bold')}", f" {_split_text(result)}", ""]
+    lines += _method_table(methods, terminal, ascii_only)
+    calibration = _calibration(methods.get("network", {}).get("metrics", {}))
+    if calibration:
+        lines += ["", f" {calibration}"]
+    errors = {name_of(name): method.get("cdf_m", []) for name, method in methods.items()}
+    lines += ["", f" {terminal.style('share of sessions located within', 'dim')}", ""]
+    lines += cdf_lines(errors, terminal, ascii_only=ascii_only)
+    warnings = [*result.get("warnings", [])]
+    if warnings:
+        lines += ["", *(f" {terminal.style('note', 'warning')}  {plain(w)}" for w in warnings)]
+    return [*lines, ""]
+
+
+def name_of(method: str) -> str:
+    """A method's name for people."""
+    return _NAMES.get(method, plain(method).replace("_", " "))
+
+
+def _title(result: Mapping[str, Any], model: str) -> str:
+    version = result.get("version")
+    suffix = f" (version {version})" if version else ""
+    return plain(f"{model}{suffix} on {result.get('dataset', '')}")
+
+
+def _split_text(result: Mapping[str, Any]) -> str:
+    split: dict[str, Any] = result.get("split", {})
+    return (
+        f"{count(int(split.get('rows', 0)))} {plain(split.get('part', ''))} sessions of the split "
+        f"{plain(split.get('name', ''))}; {count(int(split.get('train_rows', 0)))} train"
+    )
+
+
+def _method_table(
+    methods: Mapping[str, dict[str, Any]], terminal: Terminal, ascii_only: bool
+) -> list[str]:
+    titles = [title for _, title in (*_ERRORS, *_SHARES)]
+    if ascii_only or not terminal.unicode:
+        titles = [title.replace("≤", "<=") for title in titles]
+    columns = [
+        Column("method", shrinks=True),
+        *(Column(title, right=True) for title in titles),
+    ]
+    rows = []
+    for name, method in methods.items():
+        metrics = method.get("metrics", {})
+        cells = [meters(metrics.get(key)) for key, _ in _ERRORS]
+        cells += [percent(metrics.get(key)) for key, _ in _SHARES]
+        rows.append([name_of(name), *cells])
+    return table_lines(columns, rows, terminal)
+
+
+def _calibration(metrics: Mapping[str, Any]) -> str:
+    parts = [
+        f"{key.removeprefix('coverage_')} % ellipse covers {percent(value)}"
+        for key in _COVERAGES
+        if (value := metrics.get(key)) is not None
+    ]
+    return "calibration: " + ", ".join(parts) if parts else ""
