@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,3 +52,22 @@ class S3Server:
 
     endpoint: str
     folder: Path
+
+
+def mlflow_server(backend: str, artifacts: Path, port: int) -> "subprocess.Popen[bytes]":
+    """Start `mlflow server` with one process; wait for its port yourself."""
+    with (artifacts.parent / "mlflow-server.log").open("ab") as output:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+                *("--backend-store-uri", backend, "--artifacts-destination", artifacts.as_uri()),
+                *("--host", "127.0.0.1", "--port", str(port)),
+            ],
+            cwd=artifacts.parent,
+            # Its job runners are processes of their own, and nothing here needs them.
+            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )

@@ -46,10 +46,11 @@ class _Window:
 
     started_s: float
     offset: int
+    last_offset: int
     is_first_of_metric: bool
     points: list[Point] = field(default_factory=list)
 
-    def chosen(self, *, is_last_of_metric: bool) -> list[Point]:
+    def chosen(self) -> list[Point]:
         """What is published of the window, in the order of its steps."""
         if len(self.points) <= _POINTS_A_WINDOW:
             return self.points
@@ -60,8 +61,6 @@ class _Window:
             kept |= {min(finite, key=_value).step, max(finite, key=_value).step}
         if self.is_first_of_metric:
             kept.add(self.points[0].step)
-        if is_last_of_metric:
-            kept.add(self.points[-1].step)
         return [point for point in self.points if point.step in kept]
 
 
@@ -90,6 +89,8 @@ class Thinner:
         self._names = names
         self._newest: dict[str, int] = dict(highest)
         self._open: dict[str, _Window] = {}
+        # The newest point of a metric where its window left it out: it may be the last of all.
+        self._left: dict[str, tuple[Point, int]] = {}
         self._ready: list[tuple[str, Point]] = []
         self.thinned = 0
         """Points left out so far."""
@@ -102,7 +103,9 @@ class Thinner:
     @property
     def oldest_offset(self) -> int | None:
         """Byte of the log from which everything not yet taken can be read again."""
-        return min((window.offset for window in self._open.values()), default=None)
+        offsets = [window.offset for window in self._open.values()]
+        offsets += [offset for _, offset in self._left.values()]
+        return min(offsets, default=None)
 
     def add(self, record: Mapping[str, object], offset: int) -> None:
         """Take in a `metrics` record that was read from `offset` on or later."""
@@ -119,25 +122,31 @@ class Thinner:
                 self._names[original] = safe_name(original, self._names)
             window = self._open.get(original)
             if window is not None and time_s >= window.started_s + self._window_s():
-                self._close(original, is_last=False)
+                self._close(original)
                 window = None
             if window is None:
-                window = _Window(time_s, offset, original not in self._newest)
+                window = _Window(time_s, offset, offset, original not in self._newest)
                 self._open[original] = window
+                self._left.pop(original, None)
             self._newest[original] = step
             point = Point(self._names[original], value, step, round(time_s * 1000))
             window.points.append(point)
+            window.last_offset = offset
 
     def close_older_than(self, time_s: float) -> None:
         """End the windows that began before `time_s` less their length."""
         for name, window in list(self._open.items()):
             if window.started_s + self._window_s() < time_s:
-                self._close(name, is_last=False)
+                self._close(name)
 
     def close_all(self) -> None:
         """End every window: the log has ended, and last points are kept."""
         for name in list(self._open):
-            self._close(name, is_last=True)
+            self._close(name)
+        for name, (point, _) in self._left.items():
+            self._ready.append((name, point))
+            self.thinned -= 1
+        self._left.clear()
 
     def take(self, count: int) -> list[tuple[str, Point]]:
         """At most `count` waiting points with their names in the log; they stay until `sent`."""
@@ -152,8 +161,10 @@ class Thinner:
     def _window_s(self) -> float:
         return _POINTS_A_WINDOW * max(len(self._names), 1) / self._rate
 
-    def _close(self, name: str, *, is_last: bool) -> None:
+    def _close(self, name: str) -> None:
         window = self._open.pop(name)
-        chosen = window.chosen(is_last_of_metric=is_last)
+        chosen = window.chosen()
         self.thinned += len(window.points) - len(chosen)
         self._ready += [(name, point) for point in chosen]
+        if window.points[-1] not in chosen:
+            self._left[name] = (window.points[-1], window.last_offset)

@@ -16,10 +16,12 @@ from training_core.publishing.publisher_state import PublisherState, read_state
 from training_core.publishing.run_publication import RunPublication
 
 _POLL_S = 1.0
+# A run that looks crashed is looked at twice: its last words may be on their way.
+_LAST_LOOK_S = 0.3
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
 _NEVER_STARTED_S = 60.0
-_LOCK_WAIT_S = 15.0
+_LOCK_WAIT_S = 5.0
 
 
 def main(arguments: list[str]) -> int:
@@ -106,10 +108,9 @@ class Publisher:
                 if not self._wait(error, status):
                     return 1
                 continue
-            # A run that looks crashed is looked at twice: its last words may be on their way.
             is_settled = has_ended
             if not is_new:
-                time.sleep(_POLL_S)
+                time.sleep(_LAST_LOOK_S if has_ended else _POLL_S)
 
     def _wait(self, error: Exception, status: RunStatus) -> bool:
         """Sleep before the next attempt; False when it is time to give up."""

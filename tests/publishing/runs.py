@@ -1,0 +1,118 @@
+"""Run directories with logs, and publishers as real processes, for the publishing tests."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from training_core.contract.home import home_path
+from training_core.contract.lock import WorkerLock
+from training_core.contract.run_dir import RunDir, RunInfo, create_run
+from training_core.contract.run_log import RunLogWriter
+from training_core.publishing.publisher import Publisher
+from training_core.publishing.publisher_state import PublisherState, read_state
+
+START_S = 1_790_000_000.0
+
+
+def make_run(home: Path, run_id: str = "20260924-120000-abc123", **sections: str) -> RunDir:
+    """A run without a worker; `sections` are TOML texts by section name."""
+    toml = "".join(f"[{name}]\n{text}\n" for name, text in sections.items())
+    info = RunInfo(
+        id=run_id,
+        name=f"rf-localization-{run_id}",
+        experiment="heimdall-localization",
+        created=START_S,
+        host="a-host",
+        user="somebody",
+        command=["heimdall-console", "run"],
+        git_commit="0123456789abcdef",
+        git_dirty=True,
+        versions={"torch": "2.13.0", "pytorch-lightning": "2.6.6"},
+        config_hash="c" * 64,
+        dataset_fingerprint="d" * 64,
+        parent="20260923-120000-000000",
+    )
+    return create_run(home, info, toml)
+
+
+def log_steps(
+    log: RunLogWriter, first: int, count: int, names: tuple[str, ...] = ("train/loss",)
+) -> None:
+    """One metrics record a step, ten a second."""
+    for step in range(first, first + count):
+        values = {name: float(step) + 0.1 * place for place, name in enumerate(names)}
+        log.append("metrics", time_s=START_S + step / 10, step=step, epoch=0, values=values)
+
+
+def finished_run(home: Path, steps: int = 20, status: str = "finished", **sections: str) -> RunDir:
+    run = make_run(home, **sections)
+    with RunLogWriter(run.log_path) as log:
+        log.append("state", time_s=START_S, status="running")
+        log_steps(log, 0, steps)
+        log.append("state", time_s=START_S + steps, status=status)
+    return run
+
+
+class LiveWorker:
+    """A process's hold on a run: its lock and its log."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.lock = WorkerLock(run.lock_path)
+        self.log = RunLogWriter(run.log_path)
+
+    def leave(self) -> None:
+        self.log.close()
+        self.lock.release()
+
+
+def start_publisher(run: RunDir) -> "subprocess.Popen[bytes]":
+    with (run.path / "publisher.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training_core.publishing.publisher", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def publish(run: RunDir) -> PublisherState:
+    """Publish a run that has ended, in this process: MLflow is imported once for all tests."""
+    assert Publisher(run, home_path()).follow() == 0, read_state(run.publisher_path).waits_for
+    state = read_state(run.publisher_path)
+    assert state.state == "done"
+    return state
+
+
+def history(uri: str, mlflow_run_id: str, name: str) -> list[tuple[int, float, int]]:
+    """(step, value, milliseconds) of a metric, as the server has it."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    found = client.get_metric_history(mlflow_run_id, name)
+    return sorted((m.step, m.value, m.timestamp) for m in found)
+
+
+def assert_every_step_once(
+    uri: str, mlflow_run_id: str, steps: int, name: str = "train/loss", shift: float = 0.0
+) -> None:
+    found = history(uri, mlflow_run_id, name)
+    counted = Counter(step for step, _, _ in found)
+    assert counted == Counter(range(steps))
+    expected = [(s, float(s) + shift, round((START_S + s / 10) * 1000)) for s in range(steps)]
+    assert found == expected
+
+
+def artifacts_of(uri: str, mlflow_run_id: str, folder: str = "") -> list[str]:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    return sorted(f.path for f in client.list_artifacts(mlflow_run_id, folder or None))
+
+
+def run_of(uri: str, mlflow_run_id: str) -> Any:
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=uri).get_run(mlflow_run_id)
