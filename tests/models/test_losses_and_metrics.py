@@ -103,3 +103,37 @@ def test_untrained_head_states_the_spread_of_the_targets() -> None:
 def test_sigma_never_falls_below_its_floor() -> None:
     _, cholesky = GaussianHead([0.0, 0.0], 300.0, 5.0)(torch.full((1, 5), -1e4))
     assert cholesky.diagonal(dim1=-2, dim2=-1).min().item() == pytest.approx(5.0)
+
+
+def test_calibration_makes_the_90_percent_ellipse_hold_90_percent() -> None:
+    mean, cholesky, target = _random_estimates(5_000)
+    head = GaussianHead([0.0, 0.0], 300.0, 5.0).eval()
+    too_sure = cholesky / 1.6
+    factor = head.calibrate(mean, too_sure, target)
+    assert factor.item() == pytest.approx(1.6, rel=0.05)
+    assert head.sigma_scale.item() == pytest.approx(factor.item())
+    covariance = covariance_from_cholesky(too_sure * factor).numpy()
+    metrics = position_metrics(mean.numpy(), covariance, target.numpy())
+    assert metrics["coverage_90"] == pytest.approx(0.90, abs=0.002)
+    # The answers are scaled now: calibrating again on them changes nothing.
+    assert head.calibrate(mean, too_sure * factor, target).item() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_calibration_shows_in_evaluation_and_not_in_training() -> None:
+    head = GaussianHead([0.0, 0.0], 300.0, 5.0)
+    raw = torch.randn(4, 5)
+    before = head.train()(raw)
+    head.sigma_scale.fill_(2.0)
+    assert torch.equal(head(raw)[1], before[1])
+    torch.testing.assert_close(head.eval()(raw)[1], 2.0 * before[1])
+    assert torch.equal(head(raw)[0], before[0])
+
+
+@pytest.mark.parametrize("spoil", ["few", "nan"])
+def test_calibration_leaves_what_it_cannot_judge(spoil: str) -> None:
+    mean, cholesky, target = _random_estimates(40 if spoil == "few" else 100)
+    if spoil == "nan":
+        mean[3] = torch.nan
+    head = GaussianHead([0.0, 0.0], 300.0, 5.0)
+    assert head.calibrate(mean, cholesky / 2.0, target).item() == 1.0
+    assert head.sigma_scale.item() == 1.0

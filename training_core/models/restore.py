@@ -53,7 +53,7 @@ def checkpoint_origin(checkpoint: Mapping[str, Any], path: Path) -> dict[str, An
     Returns:
         `network` (spec of a network of ours, or None), `model_class`, `model_arguments`,
         `data_class`, `data_arguments` (of the user's own, or empty), `run_id`,
-        `config_hash`, `dataset`, `dataset_fingerprint`, `split`.
+        `config_hash`, `dataset`, `dataset_fingerprint`, `split`, `signal`.
 
     Raises:
         CheckpointError: It says nothing: another program saved it.
