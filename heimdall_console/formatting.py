@@ -69,7 +69,7 @@ def number(value: float, digits: int = 4) -> str:
         return {"nan": "NaN", "inf": "∞", "-inf": "-∞"}[str(value)]
     if value == 0:
         return "0"
-    if 1e-3 <= abs(value) < 1e6:
+    if 1e-4 <= abs(value) < 1e6:
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         return f"{value:,.{decimals}f}"
     return f"{value:.{max(0, digits - 2)}e}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from heimdall_console.formatting import cell_width, shortened
 from heimdall_console.terminal import Style, Terminal
 
+_NARROWEST = 8
+
 
 @dataclass(frozen=True)
 class Column:
@@ -35,11 +37,13 @@ def table_lines(
         for i, column in enumerate(columns)
     ]
     excess = sum(widths) + 2 * (len(columns) - 1) + 1 - terminal.width
-    for i, column in enumerate(columns):
-        if excess > 0 and column.shrinks:
-            smaller = max(8, widths[i] - excess)
-            excess -= max(0, widths[i] - smaller)
-            widths[i] = min(widths[i], smaller)
+    shrinking = [i for i, column in enumerate(columns) if column.shrinks]
+    while excess > 0 and shrinking:
+        widest = max(shrinking, key=lambda i: widths[i])
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+        excess -= 1
 
     def line(cells: Sequence[str], styles: Sequence[Style]) -> str:
         parts = []

@@ -36,6 +36,8 @@ class RunProgress:
     best: dict[str, float] = field(default_factory=dict)
     """All metrics of the validation with the best monitored value."""
     best_epoch: int | None = None
+    history: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """Validation metric → its finite values with their epochs."""
     checkpoints: int = 0
     best_checkpoint: dict[str, Any] | None = None
     last_checkpoint: dict[str, Any] | None = None
@@ -122,8 +124,18 @@ class RunProgress:
             return  # They carry the step of the checkpoint that was judged.
         self.step = max(self.step, _whole(record.get("step"), 0))
         self.epoch = _whole(record.get("epoch"), self.epoch)
+        for name, value in values.items():
+            if name.startswith(("val/", "val_")) and math.isfinite(value):
+                self._remember(name, value)
         if self.monitor in values and self._is_better(values[self.monitor]):
             self.best, self.best_epoch = values, self.epoch
+
+    def _remember(self, name: str, value: float) -> None:
+        past = self.history.setdefault(name, [])
+        # A resumed run repeats what lay behind its checkpoint.
+        while past and past[-1][0] >= self.epoch:
+            past.pop()
+        past.append((self.epoch, value))
 
     def _is_better(self, value: float) -> bool:
         if math.isnan(value):

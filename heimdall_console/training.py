@@ -34,7 +34,7 @@ from training_core.contract.config_file import (
 )
 from training_core.contract.errors import ConfigError, HeimdallError, UsageError
 from training_core.contract.files import write_atomic
-from training_core.contract.home import home_path
+from training_core.contract.home import datasets_folder, home_path
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
 
@@ -151,7 +151,9 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
     if as_json:
         print_json(summary_record(run, info, progress, publishing, code), indent=False)
     else:
-        lines = summary_lines(run, info, progress, publishing, terminal)
+        lines = summary_lines(
+            run, info, progress, publishing, terminal, _dataset_name(config, home_path())
+        )
         sys.stdout.write("\n".join(lines) + "\n")
     if progress.status == "failed":
         _print_reason(progress)
@@ -167,6 +169,14 @@ def _display(as_json: bool, terminal: Terminal, name: str, config: Config) -> Di
 
     dataset = Path(config.data.dataset).name or config.data.class_path
     return LiveDisplay(name, dataset)
+
+
+def _dataset_name(config: Config, home: Path) -> str:
+    """How a command line names the dataset: by name where it lies in the home."""
+    if not config.data.dataset:
+        return ""
+    path = Path(config.data.dataset)
+    return path.name if path.parent == datasets_folder(home).resolve() else str(path)
 
 
 def _published(run: RunDir, config: Config, progress: RunProgress) -> PublishingState:

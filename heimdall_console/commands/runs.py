@@ -2,11 +2,15 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import typer
 
 from heimdall_console.lazy_command import SpellingCommand
 from heimdall_console.terminal import Style
+
+if TYPE_CHECKING:
+    from heimdall_console.run_index import RunSummary
 
 app = typer.Typer(
     help="List the runs of this home.",
@@ -38,7 +42,7 @@ def _runs(context: typer.Context) -> None:
 @app.command("list", cls=SpellingCommand, epilog="Example: heimdall-console runs list --json")
 def list_all(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """List runs, the newest first."""
-    from heimdall_console.formatting import age, meters, metric, plain
+    from heimdall_console.formatting import age, plain
     from heimdall_console.layout import Column, table_lines
     from heimdall_console.output import print_json
     from heimdall_console.run_index import list_runs
@@ -74,7 +78,6 @@ def list_all(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> 
         Column("name", shrinks=True),
         Column("experiment", shrinks=True),
         Column("best", right=True),
-        Column("val median", right=True),
         Column("started"),
     ]
     rows = []
@@ -86,9 +89,17 @@ def list_all(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> 
                 run.info.id,
                 plain(run.info.name),
                 plain(run.info.experiment),
-                "-" if run.best is None else metric(run.monitor, run.best),
-                meters(run.metrics.get("val/median_m")),
+                _best(run),
                 age(time.time() - run.info.created),
             ]
         )
     sys.stdout.write("\n".join(table_lines(columns, rows, terminal)) + "\n")
+
+
+def _best(run: "RunSummary") -> str:
+    """The median error of the best checkpoint, or else the value that ranks it."""
+    from heimdall_console.formatting import meters, metric
+
+    if "val/median_m" in run.metrics:
+        return meters(run.metrics["val/median_m"])
+    return "-" if run.best is None else metric(run.monitor, run.best)

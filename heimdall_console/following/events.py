@@ -44,9 +44,9 @@ def notable_events(record: Record) -> Iterator[Event]:
         case "alert":
             advice = f" — {record['advice']}" if record.get("advice") else ""
             yield "alert", plain(f"{record.get('text', '')}{advice}"), "warning"
-        case "artifact":
-            name = plain(PurePath(str(record.get("path", ""))).name or record.get("name", ""))
-            yield "artifact", f"{name}  {_size(record)}".rstrip(), "accent"
+        case "artifact" if not str(record.get("name")).endswith(".json"):
+            where = f"{record.get('name', '')} in {record.get('path', '')}"
+            yield "exported", f"{plain(where)}  {_size(record)}".rstrip(), "accent"
         case "resumed":
             where = f"from step {_int(record, 'step'):,}, epoch {_int(record, 'epoch') + 1}"
             yield "resumed", where, "accent"

@@ -1,6 +1,7 @@
 """A run as a display that redraws itself, on a terminal."""
 
 import os
+import textwrap
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from heimdall_console.charts.curve import curve_lines
 from heimdall_console.following.events import clock, notable_events
 from heimdall_console.formatting import (
     count,
@@ -34,11 +36,14 @@ _STYLES: dict[Style, str] = {
     "warning": "yellow",
     "bad": "red",
 }
-_GLYPHS = {"starting": "○", "running": "●", "paused": "‖", "queued": "○"}
+_GLYPHS = {"starting": "○", "running": "●", "paused": "‖", "queued": "○", "finished": "✓"}
 # In this order; other metrics of the validation follow while there is room.
 _FIRST = ("val/median_m", "val/mean_m", "val/p90_m")
-_LABEL_WIDTH = 13
+_LABEL_WIDTH = 24
 _VALUE_WIDTH = 11
+_EVENT_INDENT = 23
+_CHART_ROWS = 9
+_ROWS_FOR_CHART = 36
 
 
 class LiveDisplay:
@@ -92,6 +97,9 @@ class LiveDisplay:
             parts += [Text(), metrics]
         if progress.last_checkpoint is not None:
             parts += [Text(), self._checkpoint_line(progress)]
+        chart = self._chart(progress)
+        if chart is not None:
+            parts += [Text(), chart]
         hint = self._note or "Ctrl+C stops with a checkpoint"
         parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
         return Group(*parts)
@@ -99,7 +107,10 @@ class LiveDisplay:
     def _print_above(self, record: Record, label: str, text: str, style: Style) -> None:
         line = Text(f" {clock(record)}  ", style="dim")
         line.append(f"{label:<10}", style=_STYLES[style] or "default")
-        line.append(f"  {text}", style="default")
+        room = self._console.width - _EVENT_INDENT - 1
+        pieces = [p for part in text.splitlines() for p in textwrap.wrap(part, room) or [""]]
+        indent = "\n" + " " * _EVENT_INDENT
+        line.append(f"  {indent.join(pieces)}", style="default")
         self._console.print(line, markup=False, highlight=False, emoji=False)
 
     def _head(self, progress: RunProgress) -> Text:
@@ -149,6 +160,24 @@ class LiveDisplay:
             facts.append(_task_text(progress.task))
         return [row, Text(" " + "   ".join(facts), style="dim")]
 
+    def _chart(self, progress: RunProgress) -> RenderableType | None:
+        """The curve of the error, or of the monitored metric, where there is room for it."""
+        if self._console.height < _ROWS_FOR_CHART or self._console.encoding != "utf-8":
+            return None
+        name = next((n for n in (_FIRST[0], progress.monitor) if n in progress.history), "")
+        points = progress.history.get(name, [])
+        if len(points) < 2:
+            return None
+        columns = min(self._console.width - 2, 110)
+        lines = curve_lines(
+            points,
+            columns,
+            _CHART_ROWS,
+            lambda value: metric(name, value),
+            last_epoch=progress.epochs,
+        )
+        return Group(Text(f" {plain(name)}", style="dim"), *(Text(line) for line in lines))
+
     def _metric_rows(self, progress: RunProgress) -> RenderableType | None:
         if not progress.latest:
             return None
@@ -171,7 +200,8 @@ class LiveDisplay:
         first = [progress.monitor, *_FIRST, "train/loss", "learning_rate"]
         names = [name for name in dict.fromkeys(first) if name in known]
         # What else a validation measured, where the terminal is tall enough.
-        room = self._console.height - 15 - len(names)
+        chart = _CHART_ROWS + 2 if self._console.height >= _ROWS_FOR_CHART else 0
+        room = self._console.height - 15 - chart - len(names)
         if len(names) <= 2:
             room = max(room, 4)
         others = [n for n in sorted(known) if n not in names and not n.startswith("test/")]

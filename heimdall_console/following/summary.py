@@ -20,6 +20,7 @@ _GLYPHS: dict[str, tuple[str, Style]] = {
 }
 
 
+_METHOD_WIDTH = 27
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
 
 
@@ -29,15 +30,25 @@ def summary_lines(
     progress: RunProgress,
     publishing: PublishingState,
     terminal: Terminal,
+    dataset: str,
 ) -> list[str]:
-    """The end of a run, with what to type next."""
+    """The end of a run, with what to type next.
+
+    Args:
+        run: Its directory.
+        info: What it is called.
+        progress: What its log says.
+        publishing: How far its publisher is.
+        terminal: What can be shown.
+        dataset: As a command line names it; empty for data of a module of one's own.
+    """
     glyph, style = _GLYPHS.get(progress.status, ("?", "warning"))
     took = duration((progress.ended or 0.0) - (progress.started or 0.0))
     head = f"{glyph} {progress.status} after {took}" if terminal.unicode else progress.status
     title = f" {terminal.style(head, style)}   {terminal.style(plain(info.name), 'bold')}"
     pairs = [(k, v) for k, v in _facts(run, progress, publishing) if v]
     lines = ["", title, "", *pair_lines(pairs, terminal)]
-    following = _next_commands(run, progress, publishing)
+    following = _next_commands(run, progress, publishing, dataset)
     if following:
         lines += ["", f" {terminal.style('next', 'dim')}"]
         lines += [f"   {command}" for command in following]
@@ -79,7 +90,7 @@ def _facts(
     run: RunDir, progress: RunProgress, publishing: PublishingState
 ) -> list[tuple[str, str]]:
     facts = [("best", _best_text(progress))]
-    facts += [("test", _test_text(progress.test)), *_baselines(progress)]
+    facts += _test_rows(progress)
     checkpoint = best_checkpoint(progress)
     if checkpoint:
         facts.append(("checkpoint", plain(_inside(run, Path(checkpoint)))))
@@ -110,36 +121,29 @@ def _best_text(progress: RunProgress) -> str:
     return f"{'   '.join(values)}   (epoch {progress.best_epoch + 1})"
 
 
-def _baselines(progress: RunProgress) -> list[tuple[str, str]]:
-    """What methods without a network reach on the same rows."""
-    rows: list[tuple[str, str]] = []
+def _test_rows(progress: RunProgress) -> list[tuple[str, str]]:
+    """Errors on the test split, with those of methods without a network on the same rows."""
+    if not progress.test:
+        return []
+    methods: dict[str, Any] = {"network": progress.test}
     for artifact in progress.artifacts:
-        summary = artifact.get("summary")
-        if artifact.get("name") != "evaluation.json" or not isinstance(summary, dict):
-            continue
-        for name, metrics in summary.items():
-            if name != "network" and isinstance(metrics, dict):
-                rows.append(("" if rows else "beside it", f"{_errors(metrics)}   {name_of(name)}"))
+        if artifact.get("name") == "evaluation.json" and isinstance(artifact.get("summary"), dict):
+            methods = {**artifact["summary"], "network": progress.test}
+    rows = [("test", " " * _METHOD_WIDTH + "".join(f"{label:>11}" for _, label in _ERRORS))]
+    for name, metrics in methods.items():
+        if isinstance(metrics, dict):
+            cells = "".join(f"{meters(metrics.get(key)):>11}" for key, _ in _ERRORS)
+            rows.append(("", f"{name_of(name):<{_METHOD_WIDTH}}{cells}"))
+    if "coverage_90" in progress.test:
+        covered = percent(progress.test["coverage_90"])
+        rows.append(("ellipses", f"the 90 % ellipse covers {covered} of the test positions"))
     return rows
-
-
-def _errors(metrics: dict[str, Any]) -> str:
-    return "   ".join(
-        f"{label} {meters(metrics[name])}" for name, label in _ERRORS if name in metrics
-    )
 
 
 def _model_path(run: RunDir, artifact: dict[str, Any]) -> Path:
     """The announced path is the file's or its folder's."""
     path = run.path / str(artifact.get("path", ""))
     return path if path.suffix == ".onnx" else path / "model.onnx"
-
-
-def _test_text(test: dict[str, float]) -> str:
-    parts = [_errors(test)] if test else []
-    if "coverage_90" in test:
-        parts.append(f"90 % ellipse covers {percent(test['coverage_90'])}")
-    return "   ".join(parts)
 
 
 def proof_text(summary: object) -> str:
@@ -166,19 +170,23 @@ def proof_text(summary: object) -> str:
     return "; ".join(parts)
 
 
-def _next_commands(run: RunDir, progress: RunProgress, publishing: PublishingState) -> list[str]:
+def _next_commands(
+    run: RunDir, progress: RunProgress, publishing: PublishingState, dataset: str
+) -> list[str]:
     commands = []
     if progress.status != "finished":
         if progress.last_checkpoint is not None:
-            path = _short_path(Path(str(progress.last_checkpoint.get("path", ""))))
-            commands.append(f"heimdall-console run --resume-training --checkpoint {plain(path)}")
+            commands.append(f"heimdall-console run --resume-training --checkpoint {run.id}")
         return commands
-    commands.append(f"heimdall-console evaluate {run.id} DATASET")
+    if not dataset:
+        return [f"heimdall-console sync {run.id}"] if publishing.is_owing else []
+    dataset = plain(dataset)
+    commands.append(f"heimdall-console evaluate {run.id} {dataset}")
     model = publishing.reference
     models = [str(path) for path in exported(run, progress)]
     if model or models:
         chosen = plain(model or _short_path(Path(models[-1])))
-        commands.append(f"heimdall-console predict {chosen} DATASET --out predictions.csv")
+        commands.append(f"heimdall-console predict {chosen} {dataset} --out predictions.csv")
     if publishing.is_owing:
         commands.append(f"heimdall-console sync {run.id}")
     return commands

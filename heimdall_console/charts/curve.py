@@ -1,0 +1,48 @@
+"""One metric over the epochs, as a small line in braille."""
+
+from collections.abc import Callable, Sequence
+
+from heimdall_console.charts.braille import Canvas
+
+_LABEL_WIDTH = 10
+
+
+def curve_lines(
+    points: Sequence[tuple[int, float]],
+    columns: int,
+    rows: int,
+    label: Callable[[float], str],
+    *,
+    last_epoch: int | None = None,
+) -> list[str]:
+    """The curve with the smallest and largest value at its axis.
+
+    Args:
+        points: Epoch (counted from 0) and finite value, in the order of epochs.
+        columns: Width in all.
+        rows: Height in all, the epoch axis included.
+        label: Value to the text at the axis.
+        last_epoch: Number of epochs planned, so that the axis does not move.
+    """
+    canvas = Canvas(max(8, columns - _LABEL_WIDTH - 3), max(2, rows - 2))
+    low = min(value for _, value in points)
+    high = max(value for _, value in points)
+    first = points[0][0]
+    reach = max(points[-1][0], (last_epoch or 1) - 1) - first or 1
+    span = high - low or 1.0
+    before: tuple[int, int] | None = None
+    for epoch, value in points:
+        point = (
+            round((epoch - first) / reach * (canvas.width - 1)),
+            round((high - value) / span * (canvas.height - 1)),
+        )
+        canvas.line(before or point, point)
+        before = point
+    lines = []
+    for row, text in enumerate(canvas.lines()):
+        name = label(high) if row == 0 else label(low) if row == canvas.rows - 1 else ""
+        lines.append(f" {name:>{_LABEL_WIDTH}} │{text}")
+    lines.append(" " * (_LABEL_WIDTH + 2) + "└" + "─" * canvas.columns)
+    left, right = str(first + 1), f"epoch {first + reach + 1}"
+    lines.append(" " * (_LABEL_WIDTH + 3) + left + right.rjust(canvas.columns - len(left)))
+    return lines
