@@ -29,6 +29,8 @@ class = "benchmarks.small_model:SmallData"
 arguments = {{ steps = {steps} }}
 [model]
 class = "benchmarks.small_model:SmallNet"
+[optimizer]
+gradient_clip = 0.0  # as the bare trainer: the same arithmetic
 [trainer]
 epochs = 1
 accelerator = "cpu"

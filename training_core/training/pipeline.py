@@ -30,6 +30,7 @@ from training_core.training.control import StopControl
 from training_core.training.dataset import LoadedDataset, load_dataset
 from training_core.training.devices import accelerator, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
+from training_core.training.hooks import RunHooks
 from training_core.training.lit_module import PositionModule
 from training_core.training.memory import out_of_memory
 from training_core.training.optimization import PlateauSchedule
@@ -140,11 +141,11 @@ class TrainingPipeline:
         monitor, mode = config.checkpoint.monitor, config.checkpoint.mode
         # Those that judge a validation come before the one that saves: its checkpoint holds
         # their state.
-        callbacks: list[Callback] = [BatchSeeder(config.run.seed), recorder]
+        parts: list[Callback] = [BatchSeeder(config.run.seed), recorder]
         if config.schedule.name == "plateau" and self.spec is not None:
-            callbacks.append(PlateauSchedule(config.schedule, monitor, mode))
+            parts.append(PlateauSchedule(config.schedule, monitor, mode))
         if config.early_stopping.enabled:
-            callbacks.append(
+            parts.append(
                 EarlyStopping(
                     monitor,
                     mode=mode,
@@ -154,7 +155,7 @@ class TrainingPipeline:
                     check_finite=False,  # The recorder says which sessions made it diverge.
                 )
             )
-        callbacks += [
+        parts += [
             self.keeper,
             Stopper(self.control, self.keeper, self.log, config.trainer.max_minutes),
         ]
@@ -167,7 +168,7 @@ class TrainingPipeline:
             gradient_clip_val=config.optimizer.gradient_clip or None,
             check_val_every_n_epoch=config.trainer.validate_every_n_epochs,
             num_sanity_val_steps=0,
-            callbacks=callbacks,
+            callbacks=[RunHooks(parts)],
             plugins=[AtomicCheckpointIO()],
             default_root_dir=self.run_dir.path,
             logger=False,
@@ -255,6 +256,7 @@ class TrainingPipeline:
             "dataset": config.data.dataset,
             "dataset_fingerprint": self.dataset.store.fingerprint if self.dataset else "",
             "split": self.dataset.split_origin(config) if self.dataset else {},
+            "signal": config.data.signal,
         }
 
     def _session_ids(self) -> list[str]:

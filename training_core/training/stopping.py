@@ -49,11 +49,9 @@ class Stopper(Callback):
         batch_idx: int,
     ) -> None:
         """Leave if asked to; end with a validation when the time is over."""
-        if not may_save(trainer, batch_idx):
-            return
-        if self._control.stop_requested:
+        if self._control.stop_requested and may_save(trainer, batch_idx):
             self._leave(trainer)
-        if self._limit_s and not self._is_over and time.monotonic() - self._began > self._limit_s:
+        if self._is_due() and may_save(trainer, batch_idx):
             self._is_over = True
             self._log.append(
                 "message",
@@ -66,6 +64,10 @@ class Stopper(Callback):
         """Leave if asked to: the validation's own checkpoint has just been saved."""
         if self._control.stop_requested:
             self._leave(trainer)
+
+    def _is_due(self) -> bool:
+        is_limited = self._limit_s > 0.0 and not self._is_over
+        return is_limited and time.monotonic() - self._began > self._limit_s
 
     def _leave(self, trainer: pl.Trainer) -> None:
         path = self._keeper.save(trainer, "stop", {})
