@@ -52,7 +52,7 @@ def test_shapes_and_spec_round_trip() -> None:
     assert torch.equal(rebuilt(spectrograms(3))[0], mean)
 
 
-def test_level_of_a_clip_is_not_normalised_away() -> None:
+def test_level_of_a_clip_is_not_normalized_away() -> None:
     network = make_network().eval()
     torch.nn.init.normal_(network.position_head[-1].weight)
     quiet, loud = network(spectrograms(2))[0], network(spectrograms(2) + 20.0)[0]

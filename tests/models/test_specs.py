@@ -195,7 +195,7 @@ def test_a_training_split_without_labels_or_signal_is_refused() -> None:
         receiver_set_spec(store, split, FRAME, replace(OPTIONS, channels=("snr_db",)))
 
 
-def test_localization_spec_normalises_each_receiver() -> None:
+def test_localization_spec_normalizes_each_receiver() -> None:
     rng = np.random.default_rng(1)
     levels = np.array([-40.0, -60.0])[None, :, None, None]
     spectrograms = (levels + rng.normal(0, 5, (6, 2, 128, 32))).astype(np.float32)

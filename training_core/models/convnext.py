@@ -26,10 +26,10 @@ _LAYER_SCALE = 1e-6
 
 
 class LayerNorm2d(nn.LayerNorm):
-    """Layer normalisation over the channels of (batch, channels, height, width)."""
+    """Layer normalization over the channels of (batch, channels, height, width)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise each place over its channels."""
+        """Normalize each place over its channels."""
         last = input.permute(0, 2, 3, 1)
         last = F.layer_norm(last, self.normalized_shape, self.weight, self.bias, self.eps)
         return last.permute(0, 3, 1, 2)
@@ -93,7 +93,7 @@ class ConvNeXt(nn.Module):
     Args:
         size: `tiny`, `small`, `base` or `large`.
         input_channels: Channels of the image; published weights have 3.
-        classes: Outputs of the classifier; None ends with the normalised features.
+        classes: Outputs of the classifier; None ends with the normalized features.
         stochastic_depth: Probability of skipping the last block; it grows from 0 linearly.
     """
 

@@ -14,7 +14,7 @@ from training_core.models.gaussian_head import GaussianHead
 class LocalizationNet(nn.Module):
     """Position and uncertainty from the spectrograms of a fixed list of receivers.
 
-    Spectrograms are normalised by the training set's statistics, which are buffers: the
+    Spectrograms are normalized by the training set's statistics, which are buffers: the
     level of one clip against another carries the distance and is kept.
 
     Args:

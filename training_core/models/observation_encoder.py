@@ -1,4 +1,4 @@
-"""What a receiver heard, normalised, with everything else about it hidden.
+"""What a receiver heard, normalized, with everything else about it hidden.
 
 Which receivers were running, and where silent mobile ones were, tells a recording session
 from another and with it the place; the network must not learn that. So a receiver that was
@@ -22,15 +22,15 @@ class EncodedObservations:
     receiver: Tensor
     """Int64 (batch, slots): index of a known receiver, or the count of known ones."""
     values: Tensor
-    """(batch, slots, channels): normalised, zero where not observed."""
+    """(batch, slots, channels): normalized, zero where not observed."""
     is_observed: Tensor
     """(batch, slots, channels): 1 where observed, else 0."""
     place: Tensor
-    """(batch, slots, 3): normalised east and north, then whether they are known."""
+    """(batch, slots, 3): normalized east and north, then whether they are known."""
 
 
 class ObservationEncoder(nn.Module):
-    """Decides who heard something and normalises what.
+    """Decides who heard something and normalizes what.
 
     Args:
         channels: Names of the observation's channels.
@@ -43,8 +43,8 @@ class ObservationEncoder(nn.Module):
         shared_identity: Known receivers that pass for unknown ones, mobile ones mostly: who
             of them was around is no evidence.
         ignore_unknown: Unknown receivers are never heard.
-        center_m: Local east and north that normalised positions count from.
-        scale_m: Unit of normalised positions.
+        center_m: Local east and north that normalized positions count from.
+        scale_m: Unit of normalized positions.
         receiver_dropout: Mean share of hearing receivers that a training example loses.
         gain_noise_db: Standard deviation of a gain error added in training.
     """

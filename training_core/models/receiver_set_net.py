@@ -46,7 +46,7 @@ class AttentionBlock(nn.Module):
 class FingerprintPath(nn.Module):
     """The values of the known receivers side by side, zero where nothing was heard.
 
-    It memorises how a place looks to this very set of receivers, which attention over
+    It memorizes how a place looks to this very set of receivers, which attention over
     interchangeable tokens learns slowly. Receivers it does not know are invisible to it.
 
     Args:
@@ -93,13 +93,13 @@ class FingerprintPath(nn.Module):
 class ReceiverSetNet(nn.Module):
     """Position and uncertainty from any number of receivers.
 
-    Every receiver that heard something is a token of its place, its normalised values and,
+    Every receiver that heard something is a token of its place, its normalized values and,
     where it is known, a learned identity; silent and absent ones are hidden alike. A summary
     token attends to them all, so a row without any token still has an answer: that of the
     prior.
 
     Args:
-        encoder: How observations are normalised and augmented.
+        encoder: How observations are normalized and augmented.
         gaussian: How outputs become meters.
         channels: Number of observation channels.
         width: Width of a token.

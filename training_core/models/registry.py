@@ -11,14 +11,14 @@ from training_core.models.observation_encoder import ObservationEncoder
 from training_core.models.receiver_set_net import ReceiverSetNet
 
 Spec = dict[str, Any]
-"""JSON-able description of a network: kind, sizes, receivers, channels, normalisation."""
+"""JSON-able description of a network: kind, sizes, receivers, channels, normalization."""
 
 RECEIVER_SET_NET = "receiver_set_net"
 LOCALIZATION_NET = "localization_net"
 
 
 def network_from_spec(spec: Spec) -> nn.Module:
-    """Build the network that a spec describes, freshly initialised.
+    """Build the network that a spec describes, freshly initialized.
 
     Raises:
         CheckpointError: The spec is of another version or not of a network of ours.

@@ -71,7 +71,7 @@ def receiver_set_spec(
     receiver = new_index[arrays.receiver]
 
     floor, threshold = _floors(arrays, receiver, days_of(store, rows), store, kept, options)
-    offset, scale = _normalisation(arrays, receiver, floor, threshold)
+    offset, scale = _normalization(arrays, receiver, floor, threshold)
     places = arrays.position_m[is_present]
     places = places[~np.isnan(places).any(axis=1)]
     center, spread = _center_and_spread(arrays.target_m)
@@ -137,7 +137,7 @@ def localization_spec(
         spectrograms: (sessions, receivers, 128, 32) in dB, NaN where nothing was received.
         target_m: (sessions, 2).
         frame: Where the targets" zero lies.
-        options: Size and regularisation.
+        options: Size and regularization.
 
     Raises:
         DatasetError: No session has a label.
@@ -198,7 +198,7 @@ def _floors(
     return floors, [value + options.detection_margin_db for value in floors]
 
 
-def _normalisation(
+def _normalization(
     arrays: ObservationArrays,
     receiver: NDArray[np.int64],
     floor: list[float],
