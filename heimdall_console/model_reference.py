@@ -43,4 +43,12 @@ def resolve_model_or_checkpoint(reference: str, home: Path) -> str:
     is_model = path.is_file() or (path / "model.onnx").is_file()
     if is_model or (_REGISTERED.match(reference) and not reference.startswith("@")):
         return resolve_model(reference)
-    return str(resolve_checkpoint(reference, home))
+    try:
+        return str(resolve_checkpoint(reference, home))
+    except UsageError as error:
+        raise UsageError(
+            f"There is no model {reference}",
+            why=f"It is no file; as a run: {error.what}",
+            unharmed="Nothing was started",
+            action="Name a .ckpt or .onnx file, name@alias, a run's id or @last",
+        ) from error

@@ -99,7 +99,8 @@ def follow_to_end(
                 told = interruption.act(told)
     finally:
         display.close()
-    if interruption.was_immediate:
+    # A worker that ended by itself in the same moment was not interrupted.
+    if interruption.was_immediate and progress.exit_code != ExitCode.DONE:
         return int(ExitCode.INTERRUPTED)
     return int(ExitCode.FAILED) if progress.exit_code is None else progress.exit_code
 

@@ -1,0 +1,143 @@
+"""A worker that trains nothing: it writes the log of a short training, or fails as told.
+
+`python -m fake_worker RUN_DIR`; what to do stands in `plan.json` of the run directory.
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
+from training_core.contract.lock import WorkerLock
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
+
+STEPS = 40
+
+
+class FakeTraining:
+    def __init__(self, run: RunDir, log: RunLogWriter, plan: dict[str, Any]) -> None:
+        self.run, self.log, self.plan = run, log, plan
+        self.asked_to_stop = 0
+        signal.signal(signal.SIGTERM, self.on_terminate)
+
+    def on_terminate(self, number: int, frame: FrameType | None) -> None:
+        self.asked_to_stop += 1
+
+    def work(self) -> int:
+        log, plan = self.log, self.plan
+        epochs = int(plan.get("epochs", 3))
+        log.append("message", level="info", text=plan.get("message", "12,345 parameters on cpu"))
+        log.append("state", status="running")
+        for epoch in range(epochs):
+            for batch in range(STEPS):
+                if plan.get("crash_at") == (epoch * STEPS + batch):
+                    print("Segmentation fault (core dumped)", file=sys.stderr, flush=True)
+                    sys.exit(139)
+                if self.asked_to_stop > 1:
+                    return self.end("killed", 130, reason="A second request to stop")
+                if self.asked_to_stop and not plan.get("is_deaf"):
+                    self.checkpoint(epoch, batch, 9.0, "stop")
+                    return self.end("stopped", 4, reason="Stopped as asked")
+                self.step(epoch, batch, epochs)
+                time.sleep(float(plan.get("step_s", 0.002)))
+            self.validate(epoch)
+        if plan.get("error"):
+            error = plan["error"]
+            return self.end("failed", error["exit_code"], reason=error["what"], error=error)
+        self.log.append(
+            "metrics",
+            step=epochs * STEPS,
+            epoch=epochs - 1,
+            values={
+                "test/median_m": 132.4,
+                "test/mean_m": 170.2,
+                "test/p90_m": 355.0,
+                "test/coverage_90": 0.889,
+            },
+        )
+        self.artifact()
+        return self.end("finished", 0)
+
+    def step(self, epoch: int, batch: int, epochs: int) -> None:
+        step = epoch * STEPS + batch + 1
+        values = {"train/loss": 6.0 / (1 + 0.02 * step), "learning_rate": 1e-3}
+        self.log.append("metrics", step=step, epoch=epoch, values=values)
+        if batch % 5 == 4:
+            self.log.append(
+                "task", name="train", done=step, total=epochs * STEPS, epoch=epoch, epochs=epochs
+            )
+
+    def validate(self, epoch: int) -> None:
+        loss = 5.0 - 0.5 * epoch
+        values = {"val/loss": loss, "val/median_m": 200.0 - 10 * epoch, "val/coverage_90": 0.87}
+        step = (epoch + 1) * STEPS
+        self.log.append("metrics", step=step, epoch=epoch, values=values)
+        self.checkpoint(epoch, STEPS, loss, "validation")
+
+    def checkpoint(self, epoch: int, batch: int, loss: float, reason: str) -> None:
+        step = epoch * STEPS + batch
+        path = self.run.checkpoints / f"epoch={epoch:03d}-step={step:07d}.ckpt"
+        path.write_bytes(b"weights")
+        sidecar = CheckpointSidecar(
+            file=path.name,
+            step=step,
+            epoch=epoch,
+            metrics={"val/loss": loss},
+            monitor="val/loss",
+            size_bytes=7,
+            sha256="0" * 64,
+            created=time.time(),
+            reason=reason,
+            run_id=self.run.id,
+        )
+        write_sidecar(path.parent, sidecar)
+        self.log.append(
+            "checkpoint",
+            path=str(path),
+            step=step,
+            epoch=epoch,
+            metrics={"val/loss": loss},
+            size_bytes=1_234_567,
+            sha256="0" * 64,
+            best=reason == "validation",
+            removed=[],
+        )
+
+    def artifact(self) -> None:
+        self.log.append(
+            "artifact",
+            name="model.onnx",
+            path="exports/best/model.onnx",
+            size_bytes=456_000,
+            sha256="0" * 64,
+            register={"name": "heimdall-localization", "alias": "challenger"},
+            summary={"ok": True, "max_abs_difference_mean_m": 2.3e-5, "speedup_batch_1": 2.4},
+        )
+
+    def end(self, status: str, exit_code: int, **fields: Any) -> int:
+        self.log.append("state", status=status, exit_code=exit_code, **fields)
+        return exit_code
+
+
+def main(directory: Path) -> int:
+    run = RunDir(directory)
+    plan_path = directory / "plan.json"
+    plan = json.loads(plan_path.read_text()) if plan_path.exists() else {}
+    if plan.get("dies_at_birth"):
+        print("ModuleNotFoundError: No module named 'torch'", file=sys.stderr)
+        return 1
+    lock = WorkerLock(run.lock_path)
+    with RunLogWriter(run.log_path) as log:
+        log.append("state", status="starting")
+        code = FakeTraining(run, log, plan).work()
+    lock.release()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,97 @@
+"""Running the command line as a process, and datasets it can name."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from training_core.contract.datasets import (
+    SUMMARY_FILE,
+    TABLE_FILES,
+    DatasetSummary,
+    Occupancy,
+    ReceiverSummary,
+    SplitSummary,
+    stamps,
+)
+
+TIMEOUT_S = 60
+
+
+def heimdall(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end."""
+    return _run([sys.executable, "-m", "heimdall_console", *arguments])
+
+
+def heimdall_with(plan: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same with a fake worker that follows a plan."""
+    return _run(fake_command(plan, *arguments))
+
+
+def fake_command(plan: dict[str, Any], *arguments: str) -> list[str]:
+    """Command line of the program with a fake worker."""
+    program = [sys.executable, "-m", "tests.console.run_with_fake_worker"]
+    return [*program, json.dumps(plan), *arguments]
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+
+
+def wait_until(is_true: Callable[[], bool], what: str) -> None:
+    """Wait for a condition under a deadline."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not is_true():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.02)
+
+
+def write_dataset(path: Path, name: str = "site", **changes: object) -> DatasetSummary:
+    """A dataset whose summary is current and whose tables hold nothing."""
+    path.mkdir(parents=True)
+    (path / "dataset.toml").write_text(f'name = "{path.name}"\n')
+    for table in TABLE_FILES:
+        (path / table).write_bytes(b"")
+    fields: dict[str, Any] = {
+        "name": name,
+        "licence": "CC0-1.0",
+        "source": "made for a test",
+        "description": "three receivers around a square",
+        "fingerprint": "f" * 64,
+        "origin_latitude_deg": 40.0,
+        "origin_longitude_deg": -111.0,
+        "sessions": 1200,
+        "labeled_sessions": 1199,
+        "observations": 3000,
+        "receivers": [
+            ReceiverSummary(
+                receiver_id=f"r{i}",
+                latitude_deg=40.0 + 0.004 * i,
+                longitude_deg=-111.0 + 0.005 * i,
+                mobile=False,
+                sessions=400 * i,
+            )
+            for i in range(3)
+        ],
+        "measurements": {"rssi_dbm": 3000},
+        "tracks": 4,
+        "first_time": "2026-01-05T08:00:00Z",
+        "last_time": "2026-01-06T08:00:00Z",
+        "receivers_per_session": {1: 200, 2: 400, 3: 600},
+        "splits": [SplitSummary(name="grid", by="list")],
+        "occupancy": Occupancy(
+            south_deg=40.0,
+            west_deg=-111.0,
+            north_deg=40.01,
+            east_deg=-110.99,
+            counts=[[1 if row == column else 0 for column in range(20)] for row in range(20)],
+        ),
+        "notes": {},
+        "files": stamps(path),
+    }
+    summary = DatasetSummary.model_validate({**fields, **changes})
+    (path / SUMMARY_FILE).write_text(summary.model_dump_json())
+    return summary

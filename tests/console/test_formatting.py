@@ -1,0 +1,104 @@
+"""Values to text."""
+
+import math
+
+import pytest
+
+from heimdall_console.formatting import (
+    age,
+    cell_width,
+    duration,
+    meters,
+    metric,
+    number,
+    plain,
+    shortened,
+    size,
+)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\x1b[31mred\x1b[0m",
+        "a\rb",
+        "a\x9bK",
+        "\u202egnp.exe",
+        "zero\u200bwidth",
+        "\ud800",
+        "bell\x07",
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelled_out(hostile: str) -> None:
+    shown = plain(hostile)
+    assert shown.isprintable()
+    assert "\\" in shown
+
+
+def test_ordinary_text_stays_as_it_is() -> None:
+    assert plain("Straße [bold]x[/bold] 東京") == "Straße [bold]x[/bold] 東京"
+
+
+def test_line_ends_stay_where_asked_for() -> None:
+    assert plain("a\nb\x1b", keep_lines=True) == "a\nb\\x1b"
+    assert plain("a\nb") == "a\\x0ab"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(132.44, "132.4 m"), (3.456, "3.46 m"), (1_234.5, "1,234.5 m"), (25_000, "25.0 km")],
+)
+def test_distances_carry_their_unit(value: float, text: str) -> None:
+    assert meters(value) == text
+
+
+def test_what_is_unknown_or_not_finite_is_said() -> None:
+    assert meters(None) == "-"
+    assert meters(math.nan) == "NaN"
+    assert number(-math.inf) == "-∞"
+
+
+def test_a_metric_has_the_unit_of_its_name() -> None:
+    assert metric("val/median_m", 132.44) == "132.4 m"
+    assert metric("val/coverage_90", 0.889) == "88.9 %"
+    assert metric("val/within_100m", 0.5) == "50.0 %"
+    assert metric("val/loss", -0.8123) == "-0.8123"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.25, "0.2 s"),
+        (59.7, "1 min 00 s"),
+        (372, "6 min 12 s"),
+        (7440, "2 h 04 min"),
+        (90000, "1 d 01 h"),
+    ],
+)
+def test_durations_have_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_ages_have_one_unit() -> None:
+    assert [age(s) for s in (5, 120, 7200, 200_000)] == [
+        "just now",
+        "2 min ago",
+        "2 h ago",
+        "2 d ago",
+    ]
+
+
+def test_sizes_are_decimal() -> None:
+    assert [size(s) for s in (12, 1_500, 41_000_000, 2_300_000_000)] == [
+        "12 B",
+        "1.5 kB",
+        "41 MB",
+        "2.3 GB",
+    ]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert cell_width("東京") == 4
+    assert cell_width("e\u0301") == 1
+    assert shortened("東京都庁", 5) == "東京…"
+    assert shortened("short", 5) == "short"

@@ -1,0 +1,108 @@
+"""Records of a run, folded into what is known of it."""
+
+from typing import Any
+
+from heimdall_console.run_progress import RunProgress
+
+
+def record(kind: str, t: float = 0.0, **fields: Any) -> dict[str, Any]:
+    return {"v": 1, "t": t, "kind": kind, **fields}
+
+
+def validation(epoch: int, loss: float | str, **more: float) -> dict[str, Any]:
+    values = {"val/loss": loss, **more}
+    return record("metrics", step=10 * (epoch + 1), epoch=epoch, values=values)
+
+
+def test_the_best_validation_is_kept_whole() -> None:
+    progress = RunProgress()
+    progress.take(
+        [validation(0, 3.0), validation(1, 2.0, **{"val/median_m": 99.0}), validation(2, 2.5)]
+    )
+    assert progress.best == {"val/loss": 2.0, "val/median_m": 99.0}
+    assert progress.best_epoch == 1
+    assert progress.latest["val/loss"] == 2.5
+
+
+def test_a_monitor_may_be_better_when_larger() -> None:
+    progress = RunProgress(monitor="val_accuracy", mode="max")
+    for epoch, value in enumerate((0.5, 0.9, 0.8)):
+        progress.take([record("metrics", step=epoch, epoch=epoch, values={"val_accuracy": value})])
+    assert progress.best_epoch == 1
+
+
+def test_not_a_number_is_never_best() -> None:
+    progress = RunProgress()
+    progress.take([validation(0, "NaN"), validation(1, 5.0), validation(2, "NaN")])
+    assert progress.best_epoch == 1
+
+
+def test_test_metrics_do_not_move_the_step() -> None:
+    progress = RunProgress()
+    progress.take([validation(4, 1.0)])
+    progress.take([record("metrics", step=20, epoch=1, values={"test/median_m": 130.0})])
+    assert (progress.step, progress.epoch) == (50, 4)
+    assert progress.test == {"median_m": 130.0}
+
+
+def test_the_rate_and_the_time_left_follow_from_task_records() -> None:
+    progress = RunProgress()
+    for second in range(5):
+        progress.take(
+            [record("task", t=100.0 + second, name="train", done=50 * second, total=1000)]
+        )
+    assert progress.steps_per_s == 50.0
+    assert progress.remaining_s == 16.0
+    assert progress.share_done == 0.2
+
+
+def test_a_resumed_run_goes_on_from_its_checkpoint() -> None:
+    progress = RunProgress()
+    progress.take([validation(epoch, 5.0 - epoch) for epoch in range(4)])
+    progress.take([record("resumed", t=9.0, step=20, epoch=1)])
+    assert (progress.step, progress.epoch) == (20, 1)
+    progress.take([validation(2, 1.5)])
+    assert [epoch for epoch, _ in progress.history["val/loss"]] == [0, 1, 2]
+
+
+def test_other_tasks_end_when_they_are_done() -> None:
+    progress = RunProgress()
+    progress.take([record("task", name="export", done=0, total=2)])
+    assert progress.task == ("export", 0, 2)
+    progress.take([record("task", name="export", done=2, total=2)])
+    assert progress.task is None
+
+
+def test_records_of_a_newer_schema_and_damaged_ones_are_survived() -> None:
+    progress = RunProgress()
+    progress.take(
+        [
+            record("telepathy", thought="?"),
+            record("metrics", values=None),
+            record("metrics", step="x", epoch=None, values={"train/loss": "high"}),
+            record("state", status=7, error="text", exit_code="one"),
+            record("task", name="train", done=None, total="many"),
+            record("checkpoint"),
+        ]
+    )
+    assert progress.status == "7"
+    assert progress.step == 0
+
+
+def test_the_reported_error_has_its_parts_and_its_code() -> None:
+    progress = RunProgress()
+    error = {
+        "what": "The loss became NaN",
+        "why": "step 7",
+        "action": "Lower it",
+        "error": "DivergedError",
+    }
+    progress.take([record("state", status="failed", reason="x", exit_code=3, error=error)])
+    failure = progress.failure()
+    assert (failure.what, failure.why, failure.exit_code) == ("The loss became NaN", "step 7", 3)
+
+
+def test_a_failure_without_an_error_has_its_reason() -> None:
+    progress = RunProgress()
+    progress.take([record("state", status="failed", reason="ValueError: x", exit_code=1)])
+    assert progress.failure().what == "ValueError: x"
