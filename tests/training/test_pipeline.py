@@ -112,7 +112,7 @@ def saved(make_run: MakeRun) -> Path:
         pipeline.create_lightning_module()
         pipeline.create_trainer()
         pipeline.train()
-    best = pipeline.keeper.best()
+    best = pipeline.keeper.chosen()
     assert best is not None
     return pipeline.keeper.folder / best.file
 

@@ -47,7 +47,7 @@ class Config(Section):
     storage: StorageSection = StorageSection()
     """Where exported models are stored."""
     export: ExportSection = ExportSection()
-    """What happens with the best checkpoint at the end."""
+    """What happens with a checkpoint at the end."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -93,15 +93,10 @@ def combination_problems(config: Config) -> list[tuple[str, str]]:
         )
     if config.trainer.devices > 1:
         found.append(("trainer.devices", "several devices are not supported yet; expected 1"))
-    if not options.depth and not options.fingerprint_width:
-        found.append(
-            (
-                "model.receiver_set_net.depth",
-                "is 0, and so is fingerprint_width: one must be above 0",
-            )
-        )
     if config.trainer.precision == "16-mixed" and config.trainer.accelerator == "cpu":
         found.append(("trainer.precision", "16-mixed needs a GPU; expected 32-true or bf16-mixed"))
+    if not config.data.signal and config.model.name != "receiver_set_net":
+        found.append(("data.signal", "the no-signal control exists for receiver_set_net only"))
     if not own_data and config.data.validation_split == 0.0:
         found.append(
             (

@@ -65,8 +65,8 @@ class ReceiverSetSection(Section):
 
     width: Annotated[int, Field(ge=8, le=2048)] = 64
     """Width of a receiver token."""
-    depth: Annotated[int, Field(ge=0, le=24)] = 2
-    """Attention blocks; 0 leaves only the fingerprint path."""
+    depth: Annotated[int, Field(ge=1, le=24)] = 2
+    """Attention blocks."""
     heads: Annotated[int, Field(ge=1, le=32)] = 4
     """Attention heads; they divide the width."""
     dropout: Share = 0.1
@@ -225,10 +225,12 @@ class StorageSection(Section):
 
 
 class ExportSection(Section):
-    """What happens with the best checkpoint at the end."""
+    """What happens with a checkpoint at the end."""
 
     enabled: bool = True
     """Whether it is exported to ONNX and proved."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which one is tested and exported; last suits a schedule that anneals on a small validation."""
     opset: Annotated[int, Field(ge=17, le=21)] = 17
     """ONNX operator set."""
     register_model: bool = Field(default=True, alias="register")

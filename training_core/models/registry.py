@@ -1,8 +1,7 @@
 """From a stored description back to the network it describes."""
 
+from collections.abc import Callable
 from typing import Any
-
-from torch import nn
 
 from training_core.contract.errors import CheckpointError
 from training_core.models.gaussian_head import GaussianHead
@@ -17,13 +16,16 @@ RECEIVER_SET_NET = "receiver_set_net"
 LOCALIZATION_NET = "localization_net"
 
 
-def network_from_spec(spec: Spec) -> nn.Module:
+def network_from_spec(spec: Spec) -> ReceiverSetNet | LocalizationNet:
     """Build the network that a spec describes, freshly initialized.
 
     Raises:
         CheckpointError: The spec is of another version or not of a network of ours.
     """
-    builders = {RECEIVER_SET_NET: _receiver_set_net, LOCALIZATION_NET: _localization_net}
+    builders: dict[str, Callable[[Spec], ReceiverSetNet | LocalizationNet]] = {
+        RECEIVER_SET_NET: _receiver_set_net,
+        LOCALIZATION_NET: _localization_net,
+    }
     kind = spec.get("kind")
     if kind not in builders:
         raise CheckpointError(
@@ -43,7 +45,7 @@ def network_from_spec(spec: Spec) -> nn.Module:
         ) from error
 
 
-def _receiver_set_net(spec: Spec) -> nn.Module:
+def _receiver_set_net(spec: Spec) -> ReceiverSetNet:
     encoder = ObservationEncoder(
         channels=spec["channels"],
         **spec["encoder"],
@@ -58,7 +60,7 @@ def _receiver_set_net(spec: Spec) -> nn.Module:
     )
 
 
-def _localization_net(spec: Spec) -> nn.Module:
+def _localization_net(spec: Spec) -> LocalizationNet:
     return LocalizationNet(
         receivers=spec["receivers"],
         mean_db=spec["mean_db"],

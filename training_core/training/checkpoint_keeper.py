@@ -3,7 +3,7 @@
 import errno
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -143,10 +143,13 @@ class CheckpointKeeper(Callback):
             sidecar_path(other).unlink(missing_ok=True)
         return path
 
-    def best(self) -> CheckpointSidecar | None:
-        """The best of this run's checkpoints, else the last one, else None."""
+    def chosen(self, which: Literal["best", "last"] = "best") -> CheckpointSidecar | None:
+        """The best of this run's checkpoints or the last one; None where there is none.
+
+        Without any monitored value the last one is also the best.
+        """
         own = self._own()
-        ranked = best_checkpoints(own)
+        ranked = best_checkpoints(own) if which == "best" else []
         return ranked[0] if ranked else (own[-1] if own else None)
 
     def _own(self) -> list[CheckpointSidecar]:

@@ -114,9 +114,9 @@ class TrainingPipeline:
                 self.config.model.class_path, self.config.model.arguments
             )
         else:
-            network = network_from_spec(self.spec)
-            initialize(network, self.config)
-            self.module = PositionModule(network, self.config)
+            network = ours = network_from_spec(self.spec)
+            initialize(ours, self.config)
+            self.module = PositionModule(ours, self.config)
         if self.config.checkpoint.init_from:
             path = Path(self.config.checkpoint.init_from)
             checkpoint = load_checkpoint(path)
@@ -206,7 +206,7 @@ class TrainingPipeline:
                     weights_only=True,
                 )
         except DivergedError as error:
-            best = self.keeper.best()
+            best = self.keeper.chosen()
             error.unharmed = (
                 f"The checkpoint {self.keeper.folder / best.file} of step {best.step} is good"
                 if best
@@ -216,7 +216,7 @@ class TrainingPipeline:
         except torch.OutOfMemoryError as error:
             batch_size = self.config.trainer.batch_size
             raise out_of_memory(error, batch_size, self._try_batch) from error
-        if self.keeper.best() is None:
+        if self.keeper.chosen() is None:
             raise CheckpointError(
                 "The training ended without a checkpoint",
                 why=f"None could be saved in {self.keeper.folder}",
@@ -225,14 +225,14 @@ class TrainingPipeline:
             )
 
     def export_and_register(self) -> None:
-        """Judge the best checkpoint in meters, export it and ask for its registration.
+        """Judge the chosen checkpoint in meters, export it and ask for its registration.
 
         Publishing is the publisher's work: a slow server does not hold the run.
         """
-        best = self.keeper.best()
-        if best is None:
+        chosen = self.keeper.chosen(self.config.export.checkpoint)
+        if chosen is None:
             return
-        results = RunResults(self.run_dir, self.log, self.keeper.folder / best.file, best)
+        results = RunResults(self.run_dir, self.log, self.keeper.folder / chosen.file, chosen)
         if self.dataset is not None and len(self.dataset.split.test):
             results.evaluate(self.dataset.store.path)
         if self.config.export.enabled:

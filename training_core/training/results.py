@@ -1,4 +1,4 @@
-"""What is left of a run: its best checkpoint evaluated on the test split, and exported."""
+"""What is left of a run: its chosen checkpoint evaluated on the test split, and exported."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from training_core.publishing.evaluate import evaluate
 from training_core.publishing.export_folder import MODEL_FILE, export_folder
 
 EVALUATION_FILE = "evaluation.json"
-"""In the run directory: the best checkpoint beside methods without a network."""
+"""In the run directory: the chosen checkpoint beside methods without a network."""
 
 _SHOWN = ("median_m", "mean_m", "p90_m")
 
@@ -32,8 +32,8 @@ class RunResults:
     run: RunDir
     log: RunLogWriter
     checkpoint: Path
-    """The best one."""
-    best: CheckpointSidecar
+    """The chosen one."""
+    sidecar: CheckpointSidecar
     """Its sidecar."""
     test: dict[str, float] = field(default_factory=dict)
     """Test metrics, once evaluated."""
@@ -55,7 +55,10 @@ class RunResults:
             if value is not None
         }
         self.log.append(
-            "metrics", step=self.best.step, epoch=self.best.epoch, values=encode_values(self.test)
+            "metrics",
+            step=self.sidecar.step,
+            epoch=self.sidecar.epoch,
+            values=encode_values(self.test),
         )
         self.log.append(
             "artifact",
@@ -89,10 +92,10 @@ class RunResults:
             rows,
             folder,
             opset=options.opset,
-            checkpoint_sha256=self.best.sha256,
-            step=self.best.step,
+            checkpoint_sha256=self.sidecar.sha256,
+            step=self.sidecar.step,
             config=self.run.config_path,
-            metrics={**self.best.metrics, **self.test},
+            metrics={**self.sidecar.metrics, **self.test},
         )
         self._report("export", 1, 1)
         registration = {"name": options.model_name, "alias": options.alias}

@@ -1,0 +1,40 @@
+"""The main job on measured data, from the published files to a registered model."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.command import answer, heimdall, records
+
+pytestmark = pytest.mark.slow
+
+
+def test_powder_is_imported_trained_and_registered(
+    shared_data: Path, repository: Path, tmp_path: Path
+) -> None:
+    imported = answer(
+        "data",
+        "import",
+        "wide-csv",
+        shared_data / "powder_frs_rss",
+        "--map",
+        repository / "examples" / "mappings" / "powder.toml",
+        "--name",
+        "powder",
+    )
+    assert imported["sessions"] == 4655
+
+    said = records("run", "--config", repository / "examples" / "powder.toml", "--epochs", "2")
+
+    evaluated = next(r for r in said if r.get("name") == "evaluation.json")
+    medians = {name: method["median_m"] for name, method in evaluated["summary"].items()}
+    # Two epochs are not the accuracy to reach; the baselines do not depend on them.
+    assert medians["network"] < medians["training_centroid"]
+    assert medians["training_centroid"] == pytest.approx(492, rel=0.02)
+    out = tmp_path / "predictions.csv"
+    heimdall("predict", "powder@challenger", "powder", "--out", out)
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4655
+    assert all(float(row["cov_ee_m2"]) > 0 for row in rows)
