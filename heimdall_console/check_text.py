@@ -55,8 +55,8 @@ def _split_table(splits: Mapping[str, Mapping[str, Any]], terminal: Terminal) ->
     columns = [
         Column("split"),
         *(Column(part, right=True) for part in ("train", "val", "test")),
-        Column("near train: val", right=True),
-        Column("test", right=True),
+        Column("val near train", right=True),
+        Column("test near train", right=True),
         Column(""),
     ]
     rows = [

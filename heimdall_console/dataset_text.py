@@ -18,7 +18,7 @@ def dataset_lines(
     lines = ["", f" {terminal.style(plain(summary.name), 'bold')}   {plain(path)}", ""]
     lines += pair_lines([(k, v) for k, v in _facts(summary) if v], terminal)
     if summary.receivers_per_session:
-        lines += ["", f" {terminal.style('sessions by number of receivers that heard', 'dim')}"]
+        lines += ["", f" {terminal.style('sessions by number of receivers that measured', 'dim')}"]
         lines += _histogram(summary.receivers_per_session, terminal, ascii_only)
     if summary.occupancy is not None:
         fixed = [

@@ -163,7 +163,7 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
 def _display(as_json: bool, terminal: Terminal, name: str, config: Config) -> Display:
     if as_json:
         return JsonDisplay(sys.stdout, sys.stderr)
-    if not terminal.interactive:
+    if not (terminal.interactive and terminal.unicode):
         return LineDisplay(sys.stdout)
     from heimdall_console.following.live import LiveDisplay
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from heimdall_console.commands.shared_options import DATASET_HELP, dataset_names
 from heimdall_console.formatting import count, plain
 from heimdall_console.lazy_command import SpellingCommand
 from heimdall_console.output import print_json
@@ -28,16 +29,7 @@ _OUT = typer.Option(None, help="Directory to make instead of a name in this home
 _OVERWRITE = typer.Option(False, "--overwrite", help="Replace an existing dataset.")
 
 
-def _datasets() -> list[str]:
-    from training_core.contract.datasets import list_datasets
-    from training_core.contract.home import home_path
-
-    return list_datasets(home_path())
-
-
-_DATASET = typer.Argument(
-    help="Dataset: a directory, or a name of this home.", autocompletion=_datasets
-)
+_DATASET = typer.Argument(help=DATASET_HELP, autocompletion=dataset_names)
 
 
 @importing.command(
@@ -280,7 +272,7 @@ def _made(result: dict[str, Any], json: bool) -> None:
     typer.echo(f"Made {plain(path)}: {', '.join(sizes)}.")
     for note in result.get("notes", []) or result.get("dropped", []) or []:
         typer.echo(f"  {plain(note)}")
-    short = path.name if path.name in _datasets() else str(path)
+    short = path.name if path.name in dataset_names() else str(path)
     typer.echo(f"Next: heimdall-console data info {plain(short)}")
 
 

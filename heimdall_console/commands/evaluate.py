@@ -4,13 +4,14 @@ import sys
 
 import typer
 
-from heimdall_console.commands.model_options import (
+from heimdall_console.commands.shared_options import (
     BUCKET,
     DATASET_HELP,
     REGION,
     STORAGE_ENDPOINT,
     TRACKING_URI,
     dataset_names,
+    run_names,
 )
 from heimdall_console.lazy_command import SpellingCommand
 
@@ -28,7 +29,8 @@ Examples:
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def evaluate(
     model: str = typer.Argument(
-        help="A .ckpt or .onnx file, a run's id or @last (its best checkpoint), or name@alias."
+        help="A .ckpt or .onnx file, a run's id or @last (its best checkpoint), or name@alias.",
+        autocompletion=run_names,
     ),
     dataset: str = typer.Argument(help=DATASET_HELP, autocompletion=dataset_names),
     split: str = typer.Option(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from heimdall_console.commands.shared_options import dataset_names, run_names
 from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -20,10 +21,14 @@ Examples:
 
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def export(
-    checkpoint: str = typer.Argument(help="A .ckpt file, a run's id (its best one) or @last."),
+    checkpoint: str = typer.Argument(
+        help="A .ckpt file, a run's id (its best one) or @last.", autocompletion=run_names
+    ),
     out: Path | None = typer.Option(None, help="Folder to make; the run's exports/ otherwise."),
     dataset: str | None = typer.Option(
-        None, help="Dataset whose validation rows prove the export; the run's own otherwise."
+        None,
+        help="Dataset whose validation rows prove the export; the run's own otherwise.",
+        autocompletion=dataset_names,
     ),
     register_as: str | None = typer.Option(
         None, "--register", metavar="NAME", help="Also register it under this name."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from heimdall_console.commands.model_options import (
+from heimdall_console.commands.shared_options import (
     BUCKET,
     DATASET_HELP,
     MODEL_HELP,

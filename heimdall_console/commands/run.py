@@ -5,10 +5,9 @@ from pathlib import Path
 
 import typer
 
+from heimdall_console.commands.shared_options import dataset_names, run_names
 from heimdall_console.lazy_command import SpellingCommand
 from heimdall_console.run_flags import default_of
-from training_core.contract.datasets import list_datasets
-from training_core.contract.home import home_path
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -31,10 +30,6 @@ def _help(text: str, flag: str) -> str:
     return f"{text}  [default: {default_of(flag)}]"
 
 
-def _datasets() -> list[str]:
-    return list_datasets(home_path())
-
-
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def run(
     config: Path | None = typer.Option(None, "--config", "-c", help="Configuration (TOML)."),
@@ -42,7 +37,7 @@ def run(
         None, "--set", metavar="SECTION.KEY=VALUE", help="Replace a value; may be repeated."
     ),
     data_dir: str | None = typer.Option(
-        None, help="Dataset: a directory, or a name of this home.", autocompletion=_datasets
+        None, help="Dataset: a directory, or a name of this home.", autocompletion=dataset_names
     ),
     epochs: int | None = typer.Option(
         None, help=_help("Passes over the training split.", "epochs")
@@ -71,7 +66,9 @@ def run(
         None, help="Folder for checkpoints; the run's own when left out."
     ),
     checkpoint: str | None = typer.Option(
-        None, help="Checkpoint to resume or export: a file, a run's id or @last."
+        None,
+        help="Checkpoint to resume or export: a file, a run's id or @last.",
+        autocompletion=run_names,
     ),
     resume_training: bool = typer.Option(
         False, "--resume-training", help="Go on with the run of --checkpoint (or the last run)."
@@ -80,7 +77,9 @@ def run(
         False, "--export-only", help="Export and register --checkpoint; train nothing."
     ),
     init_from: str | None = typer.Option(
-        None, help="Start a new run from the weights of a checkpoint: a file, a run's id or @last."
+        None,
+        help="Start a new run from the weights of a checkpoint: a file, a run's id or @last.",
+        autocompletion=run_names,
     ),
     experiment_name: str | None = typer.Option(
         None, help=_help("Experiment of the run.", "experiment_name")

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from heimdall_console.commands.shared_options import run_names
 from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -11,7 +12,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(cls=SpellingCommand, epilog="Example: heimdall-console sync @last")
 def sync(
-    run: str = typer.Argument(help="A run's id, the unique start of one, or @last."),
+    run: str = typer.Argument(
+        help="A run's id, the unique start of one, or @last.", autocompletion=run_names
+    ),
     wait_minutes: float = typer.Option(5.0, min=0.0, help="How long to wait for its end."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:

@@ -107,7 +107,12 @@ def follow_to_end(
 
 @contextmanager
 def _handling(interruption: Interruption) -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, interruption.on_interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        # Somebody started this command so that Ctrl+C does not reach it.
+        yield
+        return
+    signal.signal(signal.SIGINT, interruption.on_interrupt)
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 PLAN is what `fake_worker` reads, as JSON.
 """
 
+import signal
 import sys
 
 from heimdall_console import training
@@ -17,6 +18,8 @@ def run(plan: str, arguments: list[str]) -> int:
         return start_worker(directory, "tests.console.fake_worker")
 
     training.start_worker = start  # type: ignore[attr-defined, assignment]
+    # Tests may run where Ctrl+C is ignored; here it counts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["heimdall-console", *arguments]
     return main()
 

@@ -1,4 +1,4 @@
-"""What commands share that take a model: where a registered one is looked up."""
+"""Options and completions that several commands have."""
 
 import typer
 
@@ -21,3 +21,12 @@ def dataset_names() -> list[str]:
     from training_core.contract.home import home_path
 
     return list_datasets(home_path())
+
+
+def run_names() -> list[str]:
+    """Runs of this home, the newest first, for completion."""
+    from training_core.contract.home import home_path, runs_folder
+
+    folder = runs_folder(home_path())
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return ["@last", *sorted((n for n in names if not n.startswith(".")), reverse=True)]
