@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from tests.end_to_end.command import records
@@ -22,6 +21,8 @@ def test_digits_are_trained_tracked_exported_and_registered(
     losses = [r["values"]["val_loss"] for r in said if "val_loss" in r.get("values", {})]
     assert len(losses) == 4
     assert losses[-1] < losses[0]
+    import onnxruntime
+
     (model,) = (isolated_home / "models").glob("heimdall-models/digits/v1/model.onnx")
     session = onnxruntime.InferenceSession(model)
     (pictures,) = session.get_inputs()

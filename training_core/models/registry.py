@@ -1,13 +1,15 @@
 """From a stored description back to the network it describes."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training_core.contract.errors import CheckpointError
 from training_core.models.gaussian_head import GaussianHead
 from training_core.models.localization_net import LocalizationNet
 from training_core.models.observation_encoder import ObservationEncoder
 from training_core.models.receiver_set_net import ReceiverSetNet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Spec = dict[str, Any]
 """JSON-able description of a network: kind, sizes, receivers, channels, normalization."""
