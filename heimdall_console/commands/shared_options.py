@@ -14,6 +14,11 @@ STORAGE_ENDPOINT = typer.Option(
 BUCKET = typer.Option("heimdall-models", help="Bucket of the object store.")
 REGION = typer.Option("us-east-1", help="Region of the bucket.")
 
+JSON = typer.Option(False, "--json", help="Print JSON.")
+NAME = typer.Option(None, help="Name of the dataset in this home.")
+OUT = typer.Option(None, help="Directory to make instead of a name in this home.")
+OVERWRITE = typer.Option(False, "--overwrite", help="Replace an existing dataset.")
+
 
 def dataset_names() -> list[str]:
     """Datasets of this home, for completion."""
