@@ -18,6 +18,7 @@ from heimdall_console.commands.shared_options import (
 from heimdall_console.dataset_making import (
     generator_options,
     new_dataset_path,
+    print_made,
     run_data_job,
 )
 from heimdall_console.formatting import count, plain

@@ -8,6 +8,7 @@ from heimdall_console.commands.shared_options import JSON, NAME, OUT, OVERWRITE
 from heimdall_console.dataset_making import (
     existing_path,
     new_dataset_path,
+    print_made,
     run_data_job,
 )
 from heimdall_console.lazy_command import SpellingCommand
