@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 BUDGETS = {"export_s": 2.0, "with_proof_s": 4.0, "batch_1": 1.5, "batch_32": 1.5}
 _ALTERNATIONS = 9
 
