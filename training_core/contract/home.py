@@ -1,11 +1,15 @@
 """Where everything lives: the home folder and the names inside it."""
 
 import os
+import shutil
 from pathlib import Path
 
 import platformdirs
 
 from training_core.contract.errors import HeimdallError
+
+
+_SMALLEST_FREE_BYTES = 8 * 1024 * 1024
 
 
 def home_path() -> Path:
@@ -32,6 +36,22 @@ def ensure_folder(folder: Path) -> Path:
             action="Make it writable, free some space, or set HEIMDALL_HOME to another folder",
         ) from error
     return folder
+
+
+def refuse_full_disk(folder: Path) -> None:
+    """Refuse to start what could not even write its log.
+
+    Raises:
+        HeimdallError: Next to nothing is free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < _SMALLEST_FREE_BYTES:
+        raise HeimdallError(
+            f"The disk of {folder} is full",
+            why=f"{free / 1024:,.0f} KiB are free",
+            unharmed="Nothing was started and nothing was changed",
+            action="Free some space, or set HEIMDALL_HOME to a folder on another disk",
+        )
 
 
 def runs_folder(home: Path) -> Path:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import write_atomic
-from training_core.contract.home import ensure_folder, jobs_folder
+from training_core.contract.home import ensure_folder, jobs_folder, refuse_full_disk
 from training_core.contract.run_dir import RunDir, new_id
 
 Report = Callable[[str, int, int | None], None]
@@ -199,6 +199,7 @@ def create_job(home: Path, kind: str, arguments: JobArguments) -> JobDir:
         HeimdallError: The home is not writable or the disk is full.
     """
     jobs = ensure_folder(jobs_folder(home))
+    refuse_full_disk(jobs)
     job_id = new_id(time.time())
     hidden, final = jobs / f".{job_id}.new", jobs / job_id
     content = {"kind": kind, "arguments": arguments.model_dump(mode="json")}

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.files import fsync_folder, write_atomic
-from training_core.contract.home import ensure_folder, runs_folder
+from training_core.contract.home import ensure_folder, refuse_full_disk, runs_folder
 
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
@@ -136,6 +136,7 @@ def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:
         HeimdallError: The home is not writable or the disk is full.
     """
     runs = ensure_folder(runs_folder(home))
+    refuse_full_disk(runs)
     hidden, final = runs / f".{info.id}.new", runs / info.id
     try:
         hidden.mkdir(mode=0o700)
