@@ -76,9 +76,9 @@ def _method_table(
 
 
 def _calibration(metrics: Mapping[str, Any]) -> str:
-    parts = [
-        f"{key.removeprefix('coverage_')} % ellipse covers {percent(value)}"
-        for key in _COVERAGES
-        if (value := metrics.get(key)) is not None
-    ]
-    return "calibration: " + ", ".join(parts) if parts else ""
+    known = [key for key in _COVERAGES if metrics.get(key) is not None]
+    if not known:
+        return ""
+    stated = " / ".join(key.removeprefix("coverage_") for key in known)
+    covered = " / ".join(f"{100 * float(metrics[key]):.1f}" for key in known)
+    return f"the {stated} % ellipses of the network cover {covered} % of the positions"

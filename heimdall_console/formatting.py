@@ -72,7 +72,7 @@ def number(value: float, digits: int = 4) -> str:
     if 1e-4 <= abs(value) < 1e6:
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         return f"{value:,.{decimals}f}"
-    return f"{value:.{max(0, digits - 2)}e}"
+    return f"{value:.{max(1, digits - 2)}e}"
 
 
 def meters(value: float | None) -> str:

@@ -17,6 +17,7 @@ from training_core.contract.jobs import JobArguments, create_job
 Record = dict[str, Any]
 
 _BAR_WIDTH = 28
+_NARROW_BAR_WIDTH = 14
 _REDRAW_S = 0.1
 
 
@@ -94,9 +95,10 @@ class JobDisplay:
         return line[: self._terminal.width - 1]
 
     def _bar(self, share: float) -> str:
-        full = round(min(1.0, share) * _BAR_WIDTH)
+        width = _BAR_WIDTH if self._terminal.width >= 100 else _NARROW_BAR_WIDTH
+        full = round(min(1.0, share) * width)
         on, off = ("━", "─") if self._terminal.unicode else ("#", "-")
-        return on * full + off * (_BAR_WIDTH - full)
+        return on * full + off * (width - full)
 
     def _clear(self) -> None:
         if self._drawn:

@@ -153,7 +153,7 @@ def proof_text(summary: object) -> str:
     parts = ["agrees with PyTorch" if summary.get("ok") else "does NOT agree with PyTorch"]
     prefix = "max_abs_difference_"
     differences = [
-        f"{plain(key.removeprefix(prefix))} within {number(float(value), 2)}"
+        f"{plain(key.removeprefix(prefix))} {number(float(value), 2)}"
         for key, value in summary.items()
         if key.startswith(prefix)
     ]
@@ -164,7 +164,7 @@ def proof_text(summary: object) -> str:
         if key.startswith(prefix)
     ]
     if differences:
-        parts.append(", ".join(differences))
+        parts.append("largest difference " + ", ".join(differences))
     if speeds:
         parts.append("speed " + ", ".join(speeds))
     return "; ".join(parts)
