@@ -37,6 +37,7 @@ def main() -> int:
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     environment = {**os.environ, "HEIMDALL_HOME": str(HOME), "TERM": "xterm-256color"}
+    environment["OMP_NUM_THREADS"] = "1"  # as the demonstration does
     environment.pop("NO_COLOR", None)
     subprocess.run(
         [PROGRAM, "data", "synth", "--preset", "campus", "--name", "campus", "--sessions", "4000"],
