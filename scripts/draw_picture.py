@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,9 +127,12 @@ def drawn(text: Text) -> str:
     """Return a text as SVG in the colors of our dark theme."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(text)
-    return console.export_svg(
+    picture = console.export_svg(
         title=f"heimdall-console {' '.join(COMMAND)}", theme=terminal_theme(), unique_id="run"
     )
+    # A picture loads nothing from elsewhere: the reader's own fixed-width font will do.
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    return picture.replace("Fira Code", "ui-monospace, Menlo, Consolas")
 
 
 def terminal_theme() -> TerminalTheme:
