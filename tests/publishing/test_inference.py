@@ -14,6 +14,7 @@ import torch
 
 from tests.publishing.models import make_dataset, make_export, origin_of, save_checkpoint
 from tests.publishing.networks import receiver_set_net
+from tests.publishing.own_classes import OwnModule
 from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
 from training_core.contract.errors import (
     CheckpointError,
@@ -29,6 +30,7 @@ from training_core.data.mel import MelParameters
 from training_core.data.splits import make_split
 from training_core.data.store import open_store
 from training_core.models.registry import network_from_spec
+from training_core.models.restore import ORIGIN
 from training_core.publishing.export_folder import export_folder
 from training_core.publishing.inference import OnnxModel, heard_known
 from training_core.publishing.jobs import CSV_COLUMNS, export, predict
@@ -190,6 +192,31 @@ def test_an_export_without_its_dataset_asks_for_one(tmp_path: Path) -> None:
     target = tmp_path / "chosen"
     export(ExportArguments(checkpoint=checkpoint, dataset=tmp_path / "data", target=target))
     assert (target / "proof.json").is_file()
+
+
+def test_a_module_of_one_s_own_is_exported_with_its_own_data(tmp_path: Path) -> None:
+    module = OwnModule(width=5)
+    origin = origin_of(
+        {},
+        network=None,
+        model_class="tests.publishing.own_classes:OwnModule",
+        model_arguments={"width": 5},
+        data_class="tests.publishing.own_classes:OwnData",
+        data_arguments={"rows": 20},
+    )
+    checkpoint = tmp_path / "own.ckpt"
+    torch.save({"state_dict": module.state_dict(), "global_step": 1, ORIGIN: origin}, checkpoint)
+    result = export(ExportArguments(checkpoint=checkpoint, target=tmp_path / "out"))
+    assert result["proof"]["ok"]
+    model = OnnxModel(tmp_path / "out" / "model.onnx")
+    assert model.metadata.kind == "generic"
+    features = torch.randn(9, 6)
+    with torch.no_grad():
+        expected = module.eval()(features).numpy()
+    found = model.run({"features": features.numpy()})["logits"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ExportError, match="not positions"):
+        model.predict(make_dataset(tmp_path / "data"))
 
 
 def test_a_checkpoint_with_code_is_refused(tmp_path: Path) -> None:
