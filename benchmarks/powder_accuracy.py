@@ -68,7 +68,9 @@ def main() -> None:
             summary, seconds = trained(f"run.seed={seed}")
             network = summary["network"]
             results.append(network)
-            covered = f"ellipses 50 / 90 %: {network['coverage_50']:.3f} / {network['coverage_90']:.3f}"
+            covered = (
+                f"ellipses 50 / 90 %: {network['coverage_50']:.3f} / {network['coverage_90']:.3f}"
+            )
             line(f"network, seed {seed}", network, f"{covered}, run {seconds:.0f} s")
         for method in ("weighted_neighbors", "training_centroid"):
             line(method.replace("_", " "), summary[method])

@@ -72,7 +72,7 @@ def main() -> None:
 
         @property
         def steps_per_s(self) -> float:
-            return options.steps / (self.ended - self.began)
+            return float(options.steps) / (self.ended - self.began)
 
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")

@@ -59,7 +59,8 @@ batch_size = 3        # line 10
     messages = {key: message for key, _, message in found}
     assert "did you mean learning_rate?" in messages["optimizer.lerning_rate"]
     assert "did you mean trainer.batch_size?" in messages["data.batch_size"]
-    assert "'much'" in messages["optimizer.weight_decay"]
+    assert '"much"' in messages["optimizer.weight_decay"]
+    assert "found true" in messages["trainer.epochs"]
 
 
 @pytest.mark.parametrize(

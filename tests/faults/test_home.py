@@ -51,7 +51,7 @@ def test_a_read_only_home_is_one_clear_error(
     read_only: Path, config: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv("HEIMDALL_HOME", str(read_only))
-    arguments = {
+    arguments: dict[str, list[object]] = {
         "run": ["run", "--config", config],
         "synth": ["data", "synth", "--sessions", "50", "--name", "x"],
     }

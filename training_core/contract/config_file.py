@@ -177,7 +177,7 @@ def _explain(detail: ErrorDetails) -> tuple[KeyPath, str]:
     if detail["type"] == "extra_forbidden":
         kind = "section" if len(path) == 1 else "key"
         return path, f"unknown {kind}; {_nearest(path)}"
-    given = repr(detail["input"])
+    given = _as_written(detail["input"])
     if len(given) > 60:
         given = given[:57] + "…"
     expected = (
@@ -185,6 +185,13 @@ def _explain(detail: ErrorDetails) -> tuple[KeyPath, str]:
     )
     expected = expected.removeprefix("should ")
     return path, f"expected {expected}, found {given}"
+
+
+def _as_written(value: object) -> str:
+    """A value as it stands in a TOML file, where that is short to say."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _nearest(path: KeyPath) -> str:

@@ -39,9 +39,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise _refusal(path, error) from None
     except Exception as error:
-        # A damaged file takes the unpickler anywhere: every error means the same here.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _damaged(path, reason) from error
+        # A damaged file takes the unpickler anywhere: every error means the same here, and
+        # its words (a number, an opcode) tell a person nothing.
+        raise _damaged(path, "It is not a checkpoint, or a part of it is missing") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise _damaged(path, "It holds no state_dict")
     return checkpoint
@@ -141,7 +141,7 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
         and "Unsupported global" not in str(error)
         and "Unsupported operand" not in str(error)
     ):
-        return _damaged(path, "It is not a checkpoint, or its end is missing")
+        return _damaged(path, "It is not a checkpoint, or a part of it is missing")
     return UnsafeCheckpointError(
         f"{path} was refused",
         why=f"It asks for code to be run when it is loaded ({', '.join(names) or 'unnamed'})",
