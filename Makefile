@@ -65,9 +65,18 @@ docs: environment ## Write the documents that are generated from the code
 picture: environment ## Draw the README's picture from a real run
 	$(BIN)/python scripts/draw_picture.py
 
+# The measured campus data is not part of the repository; see examples/powder.toml.
+MEASURED_DATA ?= $(or $(HEIMDALL_SHARED_DATA),../shared/data)
+
 .PHONY: bench
 bench: environment ## Run the benchmarks and print their ratios
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	$(BIN)/python benchmarks/command_start.py
+	$(BIN)/python benchmarks/export_speed.py
+	$(BIN)/python benchmarks/training_overhead.py
+	@if [ -d "$(MEASURED_DATA)/powder_frs_rss" ]; then \
+	  echo "$(BIN)/python benchmarks/powder_accuracy.py $(MEASURED_DATA)/powder_frs_rss"; \
+	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \
+	else echo "Skipped powder_accuracy.py: no measured data in $(MEASURED_DATA)"; fi
 
 .PHONY: clean
 clean: ## Remove what was built or left behind, except .venv
