@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import typer
 from pydantic import BaseModel
@@ -18,6 +19,7 @@ from heimdall_console.lazy_command import LazyCommand
 from training_core.contract.config import Config
 from training_core.contract.config_file import all_keys, load_config
 from training_core.contract.errors import ExitCode
+from training_core.data.import_npy import import_npy
 from training_core.data.mapping import LongMapping, WideMapping, load_mapping
 from training_core.data.tables import SCHEMAS
 
@@ -216,3 +218,17 @@ def test_the_data_contract_names_every_key_of_a_mapping(model: type[BaseModel]) 
     section = text.partition("### Keys of a mapping")[2]
     keys = set(mapping_keys(model)) - {"dataset", "sessions", "receivers", "readings", "splits"}
     assert not {key for key in keys if not re.search(rf"\b{key}\b", section)}
+
+
+def test_the_documented_metadata_of_iq_arrays_import(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / "data.md").read_text(encoding="utf-8")
+    block = text.partition("```json\n")[2].partition("```")[0]
+    folder = tmp_path / "recordings" / "train"
+    folder.mkdir(parents=True)
+    (folder / "0_meta.json").write_text(block, encoding="utf-8")
+    np.save(folder / "0_iq.npy", np.ones((2, 64), np.complex64), allow_pickle=False)
+    np.save(folder / "0_label.npy", np.array([40.768, -111.84]), allow_pickle=False)
+    store = import_npy(folder.parent, tmp_path / "dataset")
+    assert store.receiver_ids == ["roof", "bus"]
+    assert store.sessions["track"].to_pylist() == ["drive-1"]
+    assert store.observations["toa_ns"].to_pylist() == [1025, None]
