@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def isolated_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(FOREIGN_PREFIXES) and name != "HEIMDALL_SHARED_DATA":
             monkeypatch.delenv(name)
-    home = tmp_path / "heimdall-home"
+    # Folders of passed tests are removed and their names used again, but MLflow keeps an open
+    # connection for each database path of the process: every home has a name of its own.
+    home = tmp_path / f"home-{secrets.token_hex(4)}"
     monkeypatch.setenv("HEIMDALL_HOME", str(home))
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))

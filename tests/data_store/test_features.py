@@ -114,7 +114,7 @@ def test_unknown_receivers_keep_place_and_values_under_minus_one() -> None:
 
 
 def test_a_store_without_observations_has_one_empty_slot() -> None:
-    empty = {name: [] for name in OBSERVATIONS}
+    empty: dict[str, list[object]] = {name: [] for name in OBSERVATIONS}
     arrays = observation_arrays(make_store(empty), FRAME, ["fixed"], ["rssi_dbm", "toa_m"])
     assert arrays.observation.shape == (3, 1, 2)
     assert np.isnan(arrays.observation).all()

@@ -54,7 +54,9 @@ def test_shapes_and_spec_round_trip() -> None:
 
 def test_level_of_a_clip_is_not_normalized_away() -> None:
     network = make_network().eval()
-    torch.nn.init.normal_(network.position_head[-1].weight)
+    last = network.position_head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    torch.nn.init.normal_(last.weight)
     quiet, loud = network(spectrograms(2))[0], network(spectrograms(2) + 20.0)[0]
     assert (quiet - loud).abs().max() > 1.0
 
@@ -71,7 +73,7 @@ def test_frozen_backbone_gets_no_gradient_and_is_deterministic() -> None:
     network = make_network(freeze_backbone=True, stochastic_depth=0.5).train()
     first, second = network(spectrograms(8)), network(spectrograms(8))
     assert torch.equal(first[0], second[0])
-    gaussian_nll(*first, torch.zeros(8, 2)).mean().backward()
+    gaussian_nll(first[0], first[1], torch.zeros(8, 2)).mean().backward()
     assert all(parameter.grad is None for parameter in network.backbone.parameters())
     assert all(parameter.grad is not None for parameter in network.trained_parameters())
     heads = {
@@ -82,7 +84,8 @@ def test_frozen_backbone_gets_no_gradient_and_is_deterministic() -> None:
 
 def test_unfrozen_backbone_trains() -> None:
     network = make_network().train()
-    gaussian_nll(*network(spectrograms(4)), torch.zeros(4, 2)).mean().backward()
+    mean, cholesky = network(spectrograms(4))
+    gaussian_nll(mean, cholesky, torch.zeros(4, 2)).mean().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 

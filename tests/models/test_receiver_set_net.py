@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from training_core.contract.errors import CheckpointError
 from training_core.models.losses import gaussian_nll
+from training_core.models.receiver_set_net import ReceiverSetNet
 from training_core.models.registry import network_from_spec
 
 Inputs = tuple[Tensor, Tensor, Tensor]
@@ -205,7 +206,9 @@ def test_augmentation_follows_torchs_seed_and_sleeps_in_evaluation() -> None:
 def test_receiver_dropout_hides_the_share_it_names() -> None:
     spec = make_spec()
     spec["gain_noise_db"] = 0.0
-    encoder = network_from_spec(spec).encoder.train()
+    network = network_from_spec(spec)
+    assert isinstance(network, ReceiverSetNet)
+    encoder = network.encoder.train()
     torch.manual_seed(0)
     heard = encoder(*make_inputs(batch=4000)).is_heard
     assert heard.float().mean().item() == pytest.approx(0.8, abs=0.01)

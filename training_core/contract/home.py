@@ -8,7 +8,6 @@ import platformdirs
 
 from training_core.contract.errors import HeimdallError
 
-
 _SMALLEST_FREE_BYTES = 8 * 1024 * 1024
 
 
