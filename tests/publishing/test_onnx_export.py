@@ -15,6 +15,7 @@ from tests.publishing.networks import (
     receiver_set_rows,
 )
 from training_core.contract.errors import ExportError
+from training_core.models.registry import network_from_spec
 from training_core.publishing.export_graph import module_graph, position_graph
 from training_core.publishing.model_metadata import ModelMetadata
 from training_core.publishing.onnx_export import Exporter, export_onnx, write_onnx
@@ -229,3 +230,14 @@ def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
     graph = position_graph(receiver_set_net()[0], receiver_set_rows())
     with pytest.raises(ExportError, match="checkpoint is unharmed"):
         export_onnx(graph, GENERIC, folder / "absent" / "model.onnx")
+
+
+def test_a_site_of_thousands_of_kilometers_is_judged_by_what_float32_can_hold(folder: Path) -> None:
+    _, spec = receiver_set_net()
+    spec["gaussian"] = {"center_m": [9e5, -4e5], "scale_m": 8e5, "sigma_floor_m": 50.0}
+    wide = network_from_spec(spec)
+    path = folder / "model.onnx"
+    report = export_onnx(position_graph(wide, receiver_set_rows()), GENERIC, path)
+    means = [parity for parity in report.proof.parity if parity.output == "mean_m"]
+    assert all(0.01 < parity.tolerance < 10.0 for parity in means)
+    assert all(parity.max_abs_difference <= parity.tolerance for parity in means)

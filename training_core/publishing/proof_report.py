@@ -10,6 +10,8 @@ from training_core.contract.files import write_atomic
 
 MEAN_TOLERANCE_M = 1e-2
 """Outputs in meters: a centimeter is far below what any receiver can tell."""
+FLOAT32_SHARE = 1e-6
+"""Of the largest output in meters: float32 keeps seven digits, of which sums lose one."""
 RELATIVE_TOLERANCE = 1e-3
 """Every other output: of its largest value in the same example."""
 
