@@ -10,6 +10,8 @@ import orjson
 
 from training_core.contract.errors import UsageError
 
+_LOOK_S = 0.3
+
 
 class WorkerLock:
     """The lock of one run or job, held until `release` or the end of the process.
@@ -27,7 +29,7 @@ class WorkerLock:
         """
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
         except OSError as error:
             os.close(self._descriptor)
             raise UsageError(
@@ -40,19 +42,35 @@ class WorkerLock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, orjson.dumps(holder), 0)
 
+    def _take(self) -> None:
+        # Somebody who only looks, see `is_locked`, holds the lock for an instant.
+        deadline = time.monotonic() + _LOOK_S
+        while True:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
     def release(self) -> None:
         """Give the lock up."""
         os.close(self._descriptor)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some other living process holds the lock at `path`."""
+    """Whether some other living process holds the lock at `path`.
+
+    A shared lock is tried, so that two who look do not take each other for a worker.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
     else:

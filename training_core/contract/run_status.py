@@ -62,4 +62,7 @@ def run_status(run: RunDir) -> RunStatus:
     In the other order a run that ends in between would look crashed.
     """
     locked = is_locked(run.lock_path)
-    return derive_status(last_state(RunLogReader(run.log_path).read_new()), locked)
+    reader, state = RunLogReader(run.log_path), None
+    while records := reader.read_new():
+        state = last_state(records) or state
+    return derive_status(state, locked)

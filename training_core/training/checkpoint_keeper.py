@@ -124,7 +124,7 @@ class CheckpointKeeper(Callback):
         self._has_complained = False
         self._last = (step, path)
         removed = self._surplus(sidecar)
-        ranked = best_checkpoints(list_checkpoints(self.folder))
+        ranked = best_checkpoints(self._own())
         self._log.append(
             "checkpoint",
             path=str(path),
