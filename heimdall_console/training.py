@@ -141,7 +141,8 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
     progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
     # A resumed run has a past: it is known, but not shown again.
     earlier = RunLogReader(run.log_path)
-    progress.take(earlier.read_new())
+    while records := earlier.read_new():
+        progress.take(records)
     progress.status, progress.started, progress.exit_code = "starting", None, None
     worker = start_worker(run)
     terminal = Terminal.of(sys.stdout)

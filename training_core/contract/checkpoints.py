@@ -41,7 +41,7 @@ class CheckpointSidecar(BaseModel):
     created: float
     """Seconds since 1970, UTC."""
     reason: str = ""
-    """validation, time, stop or end."""
+    """validation, time or stop."""
     run_id: str = ""
     """Run that saved it."""
 

@@ -50,6 +50,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "size_bytes": "size of the file",
         "sha256": "of the file",
         "best": "whether it is the best so far",
+        "reason": "validation, time or stop",
         "removed": "names of the checkpoints removed for it",
     },
     "message": {
@@ -57,7 +58,13 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "text": "one or a few lines",
         "detail": "a traceback or other long text",
     },
-    "task": {"name": "what is being done", "done": "units done", "total": "units in all, or null"},
+    "task": {
+        "name": "what is being done",
+        "done": "units done",
+        "total": "units in all, or null",
+        "epoch": "of a training, counted from 0",
+        "epochs": "of a training, in all",
+    },
     "artifact": {
         "name": "what it is, such as model.onnx",
         "path": "relative to the run directory, or a full path",
@@ -76,6 +83,8 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "name": "nan, spike, stalled, data_starved, disk or oom",
         "text": "what was seen",
         "advice": "what to do",
+        "step": "optimizer steps completed",
+        "session_ids": "sessions of the batch",
     },
     "resumed": {
         "step": "the step that the run goes on from",
