@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 
 from training_core.contract.errors import DatasetError
 from training_core.models.gaussian_head import GaussianHead, covariance_from_cholesky
-from training_core.models.losses import gaussian_nll, squared_error
+from training_core.models.losses import gaussian_nll
 from training_core.models.metrics import METRIC_NAMES, position_metrics
 
 
@@ -44,11 +44,6 @@ def test_beta_weighs_uncertain_examples_up_and_keeps_the_scale() -> None:
     assert ratio.mean().item() == pytest.approx(1.0)
     area = torch.linalg.det(cholesky)
     torch.testing.assert_close(ratio, area.sqrt() / area.sqrt().mean())
-
-
-def test_squared_error_counts_in_units_of_the_scale() -> None:
-    error = squared_error(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2), 10.0)
-    assert error.tolist() == pytest.approx([0.125])
 
 
 def test_coverage_is_that_of_a_calibrated_gaussian() -> None:

@@ -83,10 +83,6 @@ class DatasetSummary(_Record):
     notes: dict[str, int | float | str]
     files: dict[str, FileStamp]
 
-    def is_stale(self, dataset: Path) -> bool:
-        """Whether a file of the dataset has changed since it was summarized."""
-        return stamps(dataset) != self.files
-
 
 def stamps(dataset: Path) -> dict[str, FileStamp]:
     """Size and modification time of the files that a summary depends on.

@@ -31,8 +31,3 @@ def gaussian_nll(
         return nll
     weight = log_determinant.detach().mul(beta).exp()
     return nll * weight / weight.mean()
-
-
-def squared_error(mean_m: Tensor, target_m: Tensor, scale_m: Tensor | float) -> Tensor:
-    """Return half the squared distance of each example in units of `scale_m`, (batch,)."""
-    return 0.5 * ((mean_m - target_m) / scale_m).square().sum(dim=-1)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from training_core.contract.errors import StorageError
 from training_core.contract.files import replace_durably, sha256_file
+from training_core.contract.home import model_store_folder
 from training_core.contract.secrets import credentials
 from training_core.contract.sections import StorageSection
 
@@ -67,7 +68,7 @@ def open_object_store(storage: StorageSection, home: Path) -> ObjectStore:
         StorageError: The endpoint is not an address, or its keys are not set.
     """
     if not storage.endpoint:
-        return LocalObjectStore(home / "models", storage.bucket)
+        return LocalObjectStore(model_store_folder(home), storage.bucket)
     from training_core.publishing.s3_store import S3ObjectStore
 
     return S3ObjectStore.connect(storage, credentials(home))
