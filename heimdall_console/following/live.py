@@ -204,7 +204,7 @@ class LiveDisplay:
         room = self._console.height - 15 - chart - len(names)
         if len(names) <= 2:
             room = max(room, 4)
-        others = [n for n in sorted(known) if n not in names and not n.startswith("test/")]
+        others = [n for n in known if n not in names and not n.startswith("test/")]
         return names + others[: max(0, room)]
 
     def _checkpoint_line(self, progress: RunProgress) -> Text:
