@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.contract.errors import DatasetError
+from training_core.contract.home import datasets_folder
 
 SUMMARY_FILE = "summary.json"
 DATASET_FILE = "dataset.toml"
@@ -117,11 +118,6 @@ def read_summary(dataset: Path) -> DatasetSummary | None:
     except (OSError, orjson.JSONDecodeError, ValidationError):
         return None
     return summary if summary.files == now else None
-
-
-def datasets_folder(home: Path) -> Path:
-    """Where datasets known by name lie."""
-    return home / "datasets"
 
 
 def resolve_dataset(name_or_path: str | Path, home: Path) -> Path:
