@@ -1,12 +1,15 @@
 """Where everything lives: the home folder and the names inside it."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
 
 from training_core.contract.errors import HeimdallError
+from training_core.contract.files import fsync_folder
 
 _SMALLEST_FREE_BYTES = 8 * 1024 * 1024
 
@@ -51,6 +54,31 @@ def refuse_full_disk(folder: Path) -> None:
             unharmed="Nothing was started and nothing was changed",
             action="Free some space, or set HEIMDALL_HOME to a folder on another disk",
         )
+
+
+@contextlib.contextmanager
+def appearing_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Give a hidden folder to fill; it then appears as `parent/name`, whole or not at all.
+
+    Raises:
+        HeimdallError: The parent is not writable or the disk is full.
+    """
+    ensure_folder(parent)
+    refuse_full_disk(parent)
+    hidden = parent / f".{name}.new"
+    try:
+        hidden.mkdir(mode=0o700)
+        yield hidden
+        os.rename(hidden, parent / name)
+        fsync_folder(parent)
+    except OSError as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise HeimdallError(
+            f"The directory {name} could not be made in {parent}",
+            why=error.strerror or str(error),
+            unharmed="Nothing was started and nothing else was touched",
+            action="Make the home writable or free some space",
+        ) from error
 
 
 def runs_folder(home: Path) -> Path:

@@ -1,7 +1,5 @@
 """What a worker can be asked to do beside training, and where its results lie."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +9,8 @@ from typing import Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from training_core.contract.errors import HeimdallError
 from training_core.contract.files import write_atomic
-from training_core.contract.home import ensure_folder, jobs_folder, refuse_full_disk
+from training_core.contract.home import appearing_folder, jobs_folder
 from training_core.contract.run_dir import RunDir, new_id
 
 Report = Callable[[str, int, int | None], None]
@@ -97,7 +94,20 @@ class ExportArguments(JobArguments):
     """ONNX operator set."""
 
 
-class RegisterArguments(JobArguments):
+class ServerArguments(JobArguments):
+    """Where models are registered and stored."""
+
+    tracking_uri: str = ""
+    """MLflow; the home's database when empty."""
+    storage_endpoint: str = ""
+    """Object store; the home's folder when empty."""
+    bucket: str = "heimdall-models"
+    """Bucket."""
+    region: str = "us-east-1"
+    """Region of the bucket."""
+
+
+class RegisterArguments(ServerArguments):
     """Registration of an export directory."""
 
     export: Path
@@ -106,31 +116,15 @@ class RegisterArguments(JobArguments):
     """Registered model."""
     alias: str = ""
     """Alias that moves to the new version."""
-    tracking_uri: str = ""
-    """MLflow; the home's database when empty."""
-    storage_endpoint: str = ""
-    """Object store; the home's folder when empty."""
-    bucket: str = "heimdall-models"
-    """Bucket."""
-    region: str = "us-east-1"
-    """Region of the bucket."""
 
 
-class ModelReference(JobArguments):
-    """A model by file or by `name@alias`, and where to look the latter up."""
+class ModelReference(ServerArguments):
+    """A model by file or by `name@alias`, and a dataset for it."""
 
     model: str
     """An .onnx or .ckpt file, or `name@alias`."""
     dataset: Path
     """Dataset directory."""
-    tracking_uri: str = ""
-    """MLflow; the home's database when empty."""
-    storage_endpoint: str = ""
-    """Object store; the home's folder when empty."""
-    bucket: str = "heimdall-models"
-    """Bucket."""
-    region: str = "us-east-1"
-    """Region of the bucket."""
 
 
 class PredictArguments(ModelReference):
@@ -198,21 +192,8 @@ def create_job(home: Path, kind: str, arguments: JobArguments) -> JobDir:
     Raises:
         HeimdallError: The home is not writable or the disk is full.
     """
-    jobs = ensure_folder(jobs_folder(home))
-    refuse_full_disk(jobs)
-    job_id = new_id(time.time())
-    hidden, final = jobs / f".{job_id}.new", jobs / job_id
+    jobs, job_id = jobs_folder(home), new_id(time.time())
     content = {"kind": kind, "arguments": arguments.model_dump(mode="json")}
-    try:
-        hidden.mkdir(mode=0o700)
+    with appearing_folder(jobs, job_id) as hidden:
         write_atomic(hidden / "job.json", orjson.dumps(content, option=orjson.OPT_INDENT_2))
-        os.rename(hidden, final)
-    except OSError as error:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise HeimdallError(
-            f"The directory of the job could not be made in {jobs}",
-            why=error.strerror or str(error),
-            unharmed="Nothing was started",
-            action="Make the home writable or free some space",
-        ) from error
-    return JobDir(final)
+    return JobDir(jobs / job_id)

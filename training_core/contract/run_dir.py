@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_core.contract.errors import HeimdallError, UsageError
-from training_core.contract.files import fsync_folder, write_atomic
-from training_core.contract.home import ensure_folder, refuse_full_disk, runs_folder
+from training_core.contract.files import write_atomic
+from training_core.contract.home import appearing_folder, runs_folder
 
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
@@ -135,27 +134,14 @@ def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:
     Raises:
         HeimdallError: The home is not writable or the disk is full.
     """
-    runs = ensure_folder(runs_folder(home))
-    refuse_full_disk(runs)
-    hidden, final = runs / f".{info.id}.new", runs / info.id
-    try:
-        hidden.mkdir(mode=0o700)
+    runs = runs_folder(home)
+    with appearing_folder(runs, info.id) as hidden:
         made = RunDir(hidden)
         for folder in (made.commands, made.checkpoints, made.exports):
             folder.mkdir(mode=0o700)
         write_atomic(made.config_path, config_toml.encode())
         write_atomic(made.info_path, orjson.dumps(info.model_dump(), option=orjson.OPT_INDENT_2))
-        os.rename(hidden, final)
-        fsync_folder(runs)
-    except OSError as error:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise HeimdallError(
-            f"The directory of the run could not be made in {runs}",
-            why=error.strerror or str(error),
-            unharmed="Nothing was started and no other run is touched",
-            action="Make the home writable or free some space",
-        ) from error
-    return RunDir(final)
+    return RunDir(runs / info.id)
 
 
 def find_run(home: Path, reference: str) -> RunDir:
