@@ -6,7 +6,8 @@ from pathlib import Path
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
-    list_checkpoints,
+    checkpoint_folder,
+    own_checkpoints,
     read_sidecar,
 )
 from training_core.contract.config import Config
@@ -37,9 +38,9 @@ def resolve_checkpoint(reference: str, home: Path, *, last: bool = False) -> Pat
             action="Name a .ckpt file, a run's id or @last; `heimdall-console runs list` shows runs",
         )
     run = find_run(home, reference)
-    folder = checkpoint_folder(run)
-    own = [s for s in list_checkpoints(folder) if s.run_id in ("", run.id)]
-    chosen = _choose(own, last=last)
+    directory = checkpoint_directory(run)
+    folder = checkpoint_folder(run, directory)
+    chosen = _choose(own_checkpoints(run, directory), last=last)
     if chosen is None:
         raise CheckpointError(
             f"The run {run.id} has no checkpoint",
@@ -50,13 +51,12 @@ def resolve_checkpoint(reference: str, home: Path, *, last: bool = False) -> Pat
     return folder / chosen.file
 
 
-def checkpoint_folder(run: RunDir) -> Path:
-    """Where a run's checkpoints lie."""
+def checkpoint_directory(run: RunDir) -> str:
+    """The configured `checkpoint.directory`; empty where the configuration is unreadable."""
     try:
-        directory = load_config(run.config_path).checkpoint.directory
+        return load_config(run.config_path).checkpoint.directory
     except HeimdallError:
-        directory = ""
-    return Path(directory) if directory else run.checkpoints
+        return ""
 
 
 def run_of_checkpoint(checkpoint: Path, home: Path) -> RunDir:

@@ -63,7 +63,7 @@ def new_dataset_path(name: str | None, out: Path | None, otherwise: str) -> Path
         raise UsageError("--name and --out exclude each other", action="Give one of them")
     if out is not None:
         return out.absolute()
-    chosen = name or otherwise
+    chosen = otherwise if name is None else name
     if (
         chosen in ("", ".", "..")
         or "/" in chosen
@@ -71,9 +71,9 @@ def new_dataset_path(name: str | None, out: Path | None, otherwise: str) -> Path
         or plain(chosen) != chosen
     ):
         raise UsageError(
-            f"{chosen} cannot be the name of a dataset",
+            f"{chosen!r} cannot be the name of a dataset",
             unharmed="Nothing was written",
-            action="Give --name without slashes, or --out DIRECTORY",
+            action="Give --name as one line without slashes or a dot at its start, or --out DIRECTORY",
         )
     return ensure_folder(datasets_folder(home_path())) / chosen
 

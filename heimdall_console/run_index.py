@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from training_core.contract.checkpoints import best_checkpoints, list_checkpoints
+from training_core.contract.checkpoints import best_checkpoints, own_checkpoints
 from training_core.contract.errors import HeimdallError
 from training_core.contract.home import runs_folder
 from training_core.contract.run_dir import RunDir, RunInfo
@@ -40,10 +40,9 @@ def _summary(run: RunDir) -> RunSummary | None:
         info = run.read_info()
     except HeimdallError:
         return None
-    from heimdall_console.checkpoint_reference import checkpoint_folder
+    from heimdall_console.checkpoint_reference import checkpoint_directory
 
-    own = [s for s in list_checkpoints(checkpoint_folder(run)) if s.run_id in ("", info.id)]
-    ranked = best_checkpoints(own)
+    ranked = best_checkpoints(own_checkpoints(run, checkpoint_directory(run)))
     best = ranked[0] if ranked else None
     value = best.metrics.get(best.monitor, math.nan) if best else math.nan
     return RunSummary(

@@ -35,6 +35,7 @@ from training_core.contract.config_file import (
 from training_core.contract.errors import ConfigError, HeimdallError, UsageError
 from training_core.contract.files import write_atomic
 from training_core.contract.home import datasets_folder, home_path
+from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
 
@@ -103,9 +104,16 @@ def resume(request: Request) -> int:
     run = run_of_checkpoint(checkpoint, home)
     if request.is_configured:
         _refuse_other_configuration(request, run, home)
+    if is_locked(run.lock_path):
+        raise UsageError(
+            f"The run {run.id} was not resumed",
+            why="Its worker is alive",
+            unharmed="That worker goes on",
+            action="Wait for its end, or stop it first",
+        )
     content = orjson.dumps({"checkpoint": str(checkpoint)})
     try:
-        write_atomic(run.path / "resume.json", content)
+        write_atomic(run.resume_path, content)
     except OSError as error:
         raise HeimdallError(
             f"{run.path} could not be written",

@@ -82,6 +82,29 @@ def test_impossible_combinations_are_named(tmp_path: Path, text: str, key: str) 
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[optimizer]\nlearning_rate = nan", "found nan"),
+        ("[trainer]\nmax_minutes = inf", "finite"),
+        (f"[trainer]\nepochs = {10**30}", "less than or equal"),
+        ('[run]\nexperiment = "a/b"', "without slashes"),
+        ('[model]\nclass = "nonsense"', "package.module:Class"),
+        ('[run]\ntags = ["x"]', "a table"),
+        (f"a = {'[' * 5000}{']' * 5000}", "nested too deeply"),
+    ],
+)
+def test_extreme_values_are_named_in_words(tmp_path: Path, text: str, expected: str) -> None:
+    messages = [message for _, _, message in problems_of(tmp_path, text)]
+    assert any(expected in message for message in messages), messages
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "bom.toml"
+    path.write_bytes(b"\xef\xbb\xbf[trainer]\nepochs = 3\n")
+    assert load_config(path).trainer.epochs == 3
+
+
+@pytest.mark.parametrize(
     ("text", "line"), [("a = = 1", 1), ("\n\n[run\n", 3), ('x = """never ended', 1)]
 )
 def test_what_is_not_toml_has_a_place(tmp_path: Path, text: str, line: int) -> None:

@@ -120,6 +120,19 @@ def test_a_line_longer_than_one_read_is_whole(tmp_path: Path) -> None:
     assert len(record["detail"]) == 1_000_000
 
 
+def test_a_line_longer_than_the_limit_is_passed(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    with RunLogWriter(path) as log:
+        log.append("message", level="error", text="long", detail="y" * 900_000)
+        log.append("message", level="info", text="after")
+    reader = RunLogReader(path)
+    found = []
+    while records := reader.read_new(limit_bytes=1000):
+        found += [record["text"] for record in records]
+    assert found == ["long", "after"]
+    assert reader.offset == path.stat().st_size
+
+
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_every_number_survives_the_log(value: float) -> None:
     text = orjson.dumps(encode_values({"m": value}))

@@ -28,7 +28,7 @@ def answer(*arguments: object, code: int = 0) -> Any:
     return json.loads(heimdall(*arguments, "--json", code=code).stdout)
 
 
-def records(*arguments: object, code: int = 0) -> list[dict[str, Any]]:
+def records(*arguments: object, code: int = 0, timeout: float = 110) -> list[dict[str, Any]]:
     """What `run --json` prints, a record a line."""
-    printed = heimdall(*arguments, "--json", code=code).stdout
+    printed = heimdall(*arguments, "--json", code=code, timeout=timeout).stdout
     return [json.loads(line) for line in printed.splitlines()]

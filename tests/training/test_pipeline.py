@@ -48,6 +48,7 @@ def prepared(make_run: MakeRun, *changes: str, base: str = BASE) -> TrainingPipe
         (["model.name=localization_net"], BASE, DatasetError, "no IQ recordings"),
         (["checkpoint.init_from=/nowhere.ckpt"], BASE, CheckpointError, "There is no checkpoint"),
         (["model.class=tests.training.own_classes:Absent"], OWN, ConfigError, "cannot be imported"),
+        (["checkpoint.monitor=val/los"], BASE, ConfigError, "did you mean val/loss"),
         (["model.class=nowhere.at_all:X"], OWN, ConfigError, "cannot be imported"),
         (
             ["model.class=tests.training.own_classes:Numbers"],

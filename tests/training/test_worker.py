@@ -212,7 +212,7 @@ def test_a_full_disk_is_said_once_and_the_training_goes_on(
     epochs = {r["epoch"] for r in records(run, "metrics") if "val/loss" in r["values"]}
     assert epochs == set(range(6))
     assert "without a checkpoint" in last_state(run)["reason"]
-    assert list(small_disk.iterdir()) == []
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
 
 
 def test_a_missing_dataset_is_an_error_with_its_exit_code(make_run: MakeRun) -> None:
@@ -220,6 +220,22 @@ def test_a_missing_dataset_is_an_error_with_its_exit_code(make_run: MakeRun) -> 
     assert finished(run) == 1
     assert "There is no dataset" in last_state(run)["reason"]
     assert last_state(run)["error"]["error"] == "DatasetError"
+
+
+def test_a_run_that_has_ended_is_not_trained_into_its_log_again(make_run: MakeRun) -> None:
+    run = make_run(base=OWN, dataset=None)
+    assert finished(run) == 0
+    log = run.log_path.read_bytes()
+    assert finished(run) == 2
+    assert "started before" in run.output_path.read_text()
+    assert run.log_path.read_bytes() == log
+
+
+def test_a_metric_that_no_validation_logs_is_named(make_run: MakeRun) -> None:
+    run = make_run("checkpoint.monitor=val/accuracy", base=OWN, dataset=None)
+    assert finished(run) == 2
+    assert "expected one of" in last_state(run)["reason"]
+    assert "val/loss" in last_state(run)["reason"]
 
 
 def test_two_workers_cannot_write_one_run(make_run: MakeRun) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 
 from training_core.contract.files import write_atomic
 from training_core.contract.records import decode_number, encode_number
+from training_core.contract.run_dir import RunDir
 
 Number = Annotated[
     float, BeforeValidator(lambda value: decode_number(value)), PlainSerializer(encode_number)
@@ -71,6 +72,22 @@ def read_sidecar(checkpoint: Path) -> CheckpointSidecar | None:
         return CheckpointSidecar.model_validate_json(sidecar_path(checkpoint).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def checkpoint_folder(run: RunDir, configured: str) -> Path:
+    """Where the checkpoints of a run lie.
+
+    Args:
+        run: The run.
+        configured: `checkpoint.directory`; runs that share it have a folder each.
+    """
+    return Path(configured) / run.id if configured else run.checkpoints
+
+
+def own_checkpoints(run: RunDir, configured: str) -> list[CheckpointSidecar]:
+    """The checkpoints that a run saved itself, oldest step first."""
+    found = list_checkpoints(checkpoint_folder(run, configured))
+    return [sidecar for sidecar in found if sidecar.run_id in ("", run.id)]
 
 
 def list_checkpoints(folder: Path) -> list[CheckpointSidecar]:

@@ -1,6 +1,8 @@
 """Configuration files: TOML text to a `Config`, with every problem named by file and line."""
 
+import copy
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from training_core.contract.config import CombinationError, Config
 from training_core.contract.errors import ConfigError, ConfigProblem
+from training_core.contract.sections import PATTERN_TEXTS
 
 Values = dict[str, Any]
 KeyPath = tuple[str, ...]
@@ -56,7 +58,8 @@ def read_source(path: Path) -> ConfigSource:
         ConfigError: The file cannot be read or is not TOML.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        # Editors of other systems put a mark at the beginning; it is no part of the text.
+        text = path.read_bytes().decode("utf-8-sig")
         values = tomllib.loads(text)
     except OSError as error:
         problem = ConfigProblem("", f"cannot be read: {error.strerror}", str(path))
@@ -64,6 +67,8 @@ def read_source(path: Path) -> ConfigSource:
     except UnicodeDecodeError as error:
         problem = ConfigProblem("", f"is not UTF-8 text (byte {error.start})", str(path))
         raise ConfigError([problem]) from error
+    except RecursionError as error:
+        raise ConfigError([ConfigProblem("", "is nested too deeply", str(path))]) from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
@@ -77,7 +82,7 @@ def apply_overrides(source: ConfigSource, overrides: Sequence[str]) -> ConfigSou
     Raises:
         ConfigError: A text is not of that form.
     """
-    values: Values = orjson.loads(orjson.dumps(source.values, default=str))
+    values: Values = copy.deepcopy(source.values)
     overridden = set(source.overridden)
     problems = []
     for text in overrides:
@@ -107,10 +112,15 @@ def validate(source: ConfigSource) -> Config:
     """
     try:
         # JSON mode: lax Python mode would read `epochs = true` as 1.
-        return Config.model_validate_json(orjson.dumps(source.values, default=str))
+        return Config.model_validate_json(_as_json(source.values))
     except ValidationError as error:
         problems = list(_problems(error, source))
     raise ConfigError(problems)
+
+
+def _as_json(values: Values) -> str:
+    # The standard library's: integers of any size, and NaN stays itself (orjson: null).
+    return json.dumps(values, default=str)
 
 
 def _toml_value(text: str) -> object:
@@ -155,7 +165,7 @@ def _line(source: ConfigSource, path: KeyPath) -> int | None:
 def _combinations_of_the_rest(
     values: Values, wrong: list[KeyPath]
 ) -> Iterator[tuple[KeyPath, str]]:
-    rest: Values = orjson.loads(orjson.dumps(values, default=str))
+    rest: Values = copy.deepcopy(values)
     for path in wrong:
         table: Any = rest
         for part in path[:-1]:
@@ -163,7 +173,7 @@ def _combinations_of_the_rest(
         if isinstance(table, dict):
             table.pop(path[-1], None)
     try:
-        Config.model_validate_json(orjson.dumps(rest))
+        Config.model_validate_json(_as_json(rest))
     except ValidationError as error:
         for detail in error.errors():
             cause = detail.get("ctx", {}).get("error")
@@ -180,10 +190,11 @@ def _explain(detail: ErrorDetails) -> tuple[KeyPath, str]:
     given = _as_written(detail["input"])
     if len(given) > 60:
         given = given[:57] + "…"
-    expected = (
-        detail["msg"].removeprefix("Input ").removeprefix("should be ").removeprefix("String ")
-    )
-    expected = expected.removeprefix("should ")
+    expected = PATTERN_TEXTS.get(detail.get("ctx", {}).get("pattern", ""))
+    if expected is None:
+        expected = detail["msg"].replace("an object", "a table")
+        for words in ("Input ", "String ", "should be ", "should "):
+            expected = expected.removeprefix(words)
     return path, f"expected {expected}, found {given}"
 
 

@@ -87,6 +87,11 @@ class RunDir:
         return self.path / "worker.lock"
 
     @property
+    def resume_path(self) -> Path:
+        """Names the checkpoint that the next worker goes on from; gone when it does."""
+        return self.path / "resume.json"
+
+    @property
     def commands(self) -> Path:
         """Where viewers put what they ask for."""
         return self.path / "commands"

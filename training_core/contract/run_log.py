@@ -92,7 +92,8 @@ class RunLogReader:
         """Records of the whole lines that were added since the last call.
 
         An unfinished last line waits for the next call. A log that does not exist yet
-        has no records. At most about `limit_bytes` are read in one call.
+        has no records. About `limit_bytes` are read in one call, and more only where a single
+        line is longer.
         """
         records: list[Record] = []
         try:
@@ -101,14 +102,22 @@ class RunLogReader:
             return records
         with file:
             file.seek(self.offset)
-            remaining = limit_bytes
-            pending = b""
-            while remaining > 0 and (chunk := file.read(min(_CHUNK_BYTES, remaining))):
+            remaining, has_line = limit_bytes, False
+            pending: list[bytes] = []
+            while remaining > 0 or not has_line:
+                size = min(_CHUNK_BYTES, remaining) if remaining > 0 else _CHUNK_BYTES
+                if not (chunk := file.read(size)):
+                    break
                 remaining -= len(chunk)
-                whole, newline, pending = (pending + chunk).rpartition(b"\n")
-                if newline:
-                    self.offset += len(whole) + 1
-                    records.extend(self._parse(whole))
+                head, newline, tail = chunk.rpartition(b"\n")
+                if not newline:
+                    pending.append(chunk)
+                    continue
+                has_line = True
+                whole = b"".join((*pending, head))
+                pending = [tail]
+                self.offset += len(whole) + 1
+                records.extend(self._parse(whole))
         return records
 
     def _parse(self, lines: bytes) -> list[Record]:

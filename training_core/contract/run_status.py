@@ -65,4 +65,8 @@ def run_status(run: RunDir) -> RunStatus:
     reader, state = RunLogReader(run.log_path), None
     while records := reader.read_new():
         state = last_state(records) or state
-    return derive_status(state, locked)
+    status = derive_status(state, locked)
+    if status is RunStatus.CRASHED and is_locked(run.lock_path):
+        # It took the lock between the two looks: it has just begun.
+        return derive_status(state, locked=True)
+    return status

@@ -1,14 +1,23 @@
 """The sections of a configuration: types, ranges, defaults and what each key means."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]*$")
-]
+_NAME = r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]*$"
+_CLASS_PATH = r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+
+PATTERN_TEXTS: Final = {
+    _NAME: "one line without slashes that does not begin with a dot",
+    _CLASS_PATH: "package.module:Class",
+    _BUCKET: "3 to 63 lower-case letters, digits, dots and hyphens",
+}
+"""What a pattern asks for, in words."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME)]
 """One line that can also be the name of a folder."""
-ClassPath = Annotated[str, Field(pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+ClassPath = Annotated[str, Field(pattern=_CLASS_PATH)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -16,7 +25,7 @@ class Section(BaseModel):
     """Base of every section: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
 
@@ -53,7 +62,7 @@ class DataSection(Section):
     signal: bool = True
     """False trains the no-signal control: every receiver is silent."""
     num_workers: Annotated[int, Field(ge=0, le=256)] = 4
-    """Loader processes for data read from disk; datasets held in memory need none."""
+    """Passed to a data.class that takes it; our datasets are held in memory and need no loaders."""
     class_path: ClassPath = Field(default="", alias="class")
     """LightningDataModule of your own, as `package.module:Class`; replaces the dataset."""
     arguments: dict[str, Any] = {}
@@ -84,7 +93,7 @@ class ReceiverSetSection(Section):
     gain_noise_db: Annotated[float, Field(ge=0.0, le=30.0)] = 3.0
     """Standard deviation of the gain error added to a receiver in training, decibels."""
     sigma_floor_m: Annotated[float, Field(gt=0.0, le=1e5)] = 10.0
-    """Smallest standard deviation that the network may state, meters."""
+    """Smallest standard deviation that the network may state before calibration, meters."""
 
 
 class LocalizationNetSection(Section):
@@ -99,7 +108,7 @@ class LocalizationNetSection(Section):
     stochastic_depth: Share = 0.1
     """Share of residual branches skipped in training."""
     sigma_floor_m: Annotated[float, Field(gt=0.0, le=1e5)] = 5.0
-    """Smallest standard deviation that the network may state, meters."""
+    """Smallest standard deviation that the network may state before calibration, meters."""
 
 
 class ModelSection(Section):
@@ -152,18 +161,18 @@ class ScheduleSection(Section):
 class TrainerSection(Section):
     """How long, on what and how precisely."""
 
-    epochs: Annotated[int, Field(ge=1)] = 100
+    epochs: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
     """Passes over the training split."""
     max_minutes: Annotated[float, Field(ge=0.0)] = 0.0
     """Training ends after this time, with a checkpoint; 0 has no limit."""
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000_000)] = 32
     """Examples a batch and device."""
     accumulate_grad_batches: Annotated[int, Field(ge=1)] = 1
     """Batches an optimizer step."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; auto takes a GPU where there is one."""
     devices: Annotated[int, Field(ge=1)] = 1
-    """How many of them."""
+    """How many of them; 1 for now."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Number format of the forward and backward pass."""
     validate_every_n_epochs: Annotated[int, Field(ge=1)] = 1
@@ -182,7 +191,7 @@ class CheckpointSection(Section):
     every_n_minutes: Annotated[float, Field(ge=0.0)] = 10.0
     """Also save when this long has passed, in the middle of an epoch too; 0 does not."""
     directory: str = ""
-    """Folder for the checkpoints; empty means the run's own."""
+    """Folder for the checkpoints, in which each run has one of its own; empty means the run's."""
     init_from: str = ""
     """Checkpoint whose weights a new run starts from."""
 
@@ -218,7 +227,7 @@ class StorageSection(Section):
 
     endpoint: str = ""
     """Host and port of MinIO or S3, `http://` or `https://` before it; empty means the home."""
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = "heimdall-models"
+    bucket: Annotated[str, Field(pattern=_BUCKET)] = "heimdall-models"
     """Bucket; made when missing."""
     region: str = "us-east-1"
     """Region of the bucket."""

@@ -1,6 +1,7 @@
 """A LightningModule and a LightningDataModule of the user's own."""
 
 import importlib
+import inspect
 import os
 import sys
 from typing import Any
@@ -45,12 +46,22 @@ def own_module(class_path: str, arguments: dict[str, Any]) -> pl.LightningModule
     return module
 
 
-def own_data(class_path: str, arguments: dict[str, Any]) -> pl.LightningDataModule:
+def own_data(
+    class_path: str, arguments: dict[str, Any], num_workers: int | None = None
+) -> pl.LightningDataModule:
     """The user's data.
+
+    Args:
+        class_path: Module and class.
+        arguments: Its keyword arguments.
+        num_workers: Passed on where the class takes such an argument and none is given.
 
     Raises:
         ConfigError: The class or its arguments do not fit.
     """
+    found = own_class("data.class", class_path, pl.LightningDataModule)
+    if num_workers is not None and "num_workers" in inspect.signature(found).parameters:
+        arguments = {"num_workers": num_workers, **arguments}
     data: pl.LightningDataModule = _make("data", class_path, pl.LightningDataModule, arguments)
     return data
 

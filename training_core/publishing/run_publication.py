@@ -10,7 +10,8 @@ import orjson
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
-    list_checkpoints,
+    checkpoint_folder,
+    own_checkpoints,
     sidecar_path,
 )
 from training_core.contract.config_file import load_config
@@ -61,7 +62,6 @@ class RunPublication:
         self._reader = RunLogReader(run.log_path, state.offset)
         self._thinner = Thinner(self.config.tracking.max_points_per_s, state.highest, state.names)
         self._thinned_before = state.thinned
-        self._read_bytes = _CHUNK_BYTES
         self._last_state, self._last_time_s = _seen_before(run, state.offset)
         self._flushed = 0.0
         self._saved: object = None
@@ -71,13 +71,7 @@ class RunPublication:
         """Take in one piece of the log; say whether there was something new."""
         locked = is_locked(self.run.lock_path)
         offset = self._reader.offset
-        records = self._reader.read_new(self._read_bytes)
-        if self._reader.offset == offset and self._log_bytes() - offset > self._read_bytes:
-            # One line is longer than a piece.
-            self._read_bytes *= 2
-            return True
-        self._read_bytes = _CHUNK_BYTES
-        for record in records:
+        for record in self._reader.read_new(_CHUNK_BYTES):
             self._take(record, offset)
         self.status = derive_status(self._last_state, locked)
         return self._reader.offset != offset
@@ -218,8 +212,9 @@ class RunPublication:
         self._save()
 
     def _upload_checkpoints(self, store: MlflowStore) -> None:
-        folder = Path(self.config.checkpoint.directory or self.run.checkpoints)
-        saved = [s for s in list_checkpoints(folder) if s.run_id in ("", self.info.id)]
+        directory = self.config.checkpoint.directory
+        folder = checkpoint_folder(self.run, directory)
+        saved = own_checkpoints(self.run, directory)
         chosen: dict[str, CheckpointSidecar] = {}
         if saved:
             chosen["last"] = saved[-1]

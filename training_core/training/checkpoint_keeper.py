@@ -16,7 +16,7 @@ from training_core.contract.checkpoints import (
     sidecar_path,
     write_sidecar,
 )
-from training_core.contract.errors import DivergedError
+from training_core.contract.errors import ConfigError, ConfigProblem, DivergedError
 from training_core.contract.files import sha256_file
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import CheckpointSection
@@ -68,6 +68,16 @@ class CheckpointKeeper(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save with the metrics of this validation."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if self._options.monitor not in metrics:
+            raise ConfigError(
+                [
+                    ConfigProblem(
+                        "checkpoint.monitor",
+                        f"no validation logged {self._options.monitor}; expected one of "
+                        + (", ".join(sorted(metrics)) or "those given to self.log"),
+                    )
+                ]
+            )
         self.save(trainer, "validation", metrics)
 
     def on_train_batch_end(
@@ -119,6 +129,7 @@ class CheckpointKeeper(Callback):
             write_sidecar(self.folder, sidecar)
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as RuntimeError from its zip writer.
+            path.unlink(missing_ok=True)
             self._complain(error)
             return None
         self._has_complained = False

@@ -1,5 +1,6 @@
 """The Lightning module around a network of ours."""
 
+import difflib
 from typing import Any, TypedDict
 
 import numpy as np
@@ -8,9 +9,10 @@ import torch
 from torch import Tensor
 
 from training_core.contract.config import Config
+from training_core.contract.errors import ConfigError, ConfigProblem, DivergedError
 from training_core.models.localization_net import LocalizationNet
 from training_core.models.losses import gaussian_nll
-from training_core.models.metrics import position_metrics
+from training_core.models.metrics import METRIC_NAMES, position_metrics
 from training_core.models.receiver_set_net import ReceiverSetNet
 from training_core.training.optimization import adamw, schedulers
 
@@ -76,6 +78,11 @@ class PositionModule(pl.LightningModule):
         # test split says how well it carries over.
         cholesky = cholesky * self.network.gaussian.calibrate(mean, cholesky, target)
         loss = gaussian_nll(mean, cholesky, target).mean()
+        if not bool(torch.isfinite(loss)):
+            raise DivergedError(
+                f"The validation loss became {float(loss)} at step {self.trainer.global_step}",
+                action="Lower optimizer.learning_rate, or set optimizer.gradient_clip",
+            )
         values = metrics_of(mean, cholesky, target)
         self.log("val/loss", loss)
         self.log_dict({f"val/{name}": value for name, value in values.items()})
@@ -85,6 +92,19 @@ class PositionModule(pl.LightningModule):
         optimizer = adamw(self.network, self._config.optimizer)
         steps = int(self.trainer.estimated_stepping_batches)
         return [optimizer], schedulers(optimizer, self._config.schedule, steps)
+
+
+def refuse_unknown_monitor(monitor: str) -> None:
+    """Refuse a monitored metric that no validation of ours measures.
+
+    Raises:
+        ConfigError: Names the nearest one.
+    """
+    known = ("val/loss", *(f"val/{name}" for name in METRIC_NAMES))
+    if monitor not in known:
+        near = difflib.get_close_matches(monitor, known, n=1, cutoff=0.0)
+        message = f"no validation measures {monitor}; did you mean {near[0]}?"
+        raise ConfigError([ConfigProblem("checkpoint.monitor", message)])
 
 
 def metrics_of(mean: Tensor, cholesky: Tensor, target: Tensor) -> dict[str, float]:

@@ -2,8 +2,11 @@
 
 import gc
 from collections.abc import Callable
+from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 
 from training_core.contract.errors import OutOfMemoryError
 
@@ -21,6 +24,26 @@ def largest_fitting(fits: Callable[[int], bool], failed: int) -> int:
             return size
         size //= 2
     return 0
+
+
+def one_step(
+    trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, size: int
+) -> None:
+    """Forward and backward pass of the first `size` examples of a training batch.
+
+    Raises:
+        torch.OutOfMemoryError: They do not fit.
+    """
+    device = trainer.strategy.root_device
+    module = module.to(device).train()
+    batch = apply_to_collection(
+        next(iter(data.train_dataloader())), torch.Tensor, lambda values: values[:size]
+    )
+    with trainer.precision_plugin.train_step_context():
+        outputs: Any = module.training_step(module.transfer_batch_to_device(batch, device, 0), 0)
+    loss: torch.Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
+    loss.backward()
+    module.zero_grad()
 
 
 def out_of_memory(

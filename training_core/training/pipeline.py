@@ -9,17 +9,17 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import EarlyStopping
-from torch import Tensor, nn
+from torch import nn
 
+from training_core.contract.checkpoints import checkpoint_folder
 from training_core.contract.config_file import load_config
-from training_core.contract.errors import CheckpointError, DivergedError
+from training_core.contract.errors import CheckpointError, DivergedError, StoppedError
 from training_core.contract.home import ensure_folder
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogWriter
 from training_core.models.own_module import own_data, own_module
 from training_core.models.registry import network_from_spec
 from training_core.models.restore import (
-    checkpoint_origin,
     load_checkpoint,
     load_weights,
     network_state,
@@ -31,11 +31,12 @@ from training_core.training.dataset import LoadedDataset, load_dataset
 from training_core.training.devices import accelerator, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
 from training_core.training.hooks import RunHooks
-from training_core.training.lit_module import PositionModule
-from training_core.training.memory import out_of_memory
+from training_core.training.lit_module import PositionModule, refuse_unknown_monitor
+from training_core.training.memory import one_step, out_of_memory
 from training_core.training.optimization import PlateauSchedule
 from training_core.training.recording import MetricsRecorder
 from training_core.training.results import RunResults
+from training_core.training.resuming import announce_resume
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
 from training_core.training.stopping import Stopper
@@ -92,8 +93,11 @@ class TrainingPipeline:
     def load_data(self) -> None:
         """Read the dataset, check it, split it and shape it for the network."""
         if self.config.data.class_path:
-            self.data = own_data(self.config.data.class_path, self.config.data.arguments)
+            options = self.config.data
+            self.data = own_data(options.class_path, options.arguments, options.num_workers)
             return
+        refuse_unknown_monitor(self.config.checkpoint.monitor)
+        self._report("load data", 0, 1)
         self.dataset = load_dataset(self.config, self.log)
         self.spec, examples = network_spec_and_examples(
             self.config, self.dataset.store, self.dataset.split
@@ -105,6 +109,7 @@ class TrainingPipeline:
             self.config.run.seed,
             self._batches_done,
         )
+        self._report("load data", 1, 1)
 
     def create_lightning_module(self) -> None:
         """Make the network, with the weights of another checkpoint where asked for."""
@@ -129,7 +134,7 @@ class TrainingPipeline:
         """Make Lightning's trainer with our callbacks and checkpoints."""
         config = self.config
         recorder = MetricsRecorder(self.log, self._session_ids())
-        folder = Path(config.checkpoint.directory or self.run_dir.checkpoints)
+        folder = checkpoint_folder(self.run_dir, config.checkpoint.directory)
         self.keeper = CheckpointKeeper(
             ensure_folder(folder),
             config.checkpoint,
@@ -153,6 +158,7 @@ class TrainingPipeline:
                     min_delta=config.early_stopping.min_delta,
                     check_on_train_epoch_end=False,  # Its state belongs into the validation's checkpoint.
                     check_finite=False,  # The recorder says which sessions made it diverge.
+                    strict=False,  # The keeper says which metrics there are.
                 )
             )
         parts += [
@@ -193,7 +199,7 @@ class TrainingPipeline:
             CheckpointError: The checkpoint is unreadable or of another model.
         """
         if self.resume_from is not None:
-            self._announce_resume(self.resume_from)
+            announce_resume(self.run_dir, self.log, self.resume_from, self._origin())
         try:
             with warnings.catch_warnings():
                 # Our sampler goes on inside an epoch; Lightning cannot know.
@@ -215,7 +221,11 @@ class TrainingPipeline:
             raise
         except torch.OutOfMemoryError as error:
             batch_size = self.config.trainer.batch_size
-            raise out_of_memory(error, batch_size, self._try_batch) from error
+
+            def try_batch(size: int) -> None:
+                one_step(self.trainer, self.module, self.data, size)
+
+            raise out_of_memory(error, batch_size, try_batch) from error
         if self.keeper.chosen() is None:
             raise CheckpointError(
                 "The training ended without a checkpoint",
@@ -232,7 +242,8 @@ class TrainingPipeline:
         chosen = self.keeper.chosen(self.config.export.checkpoint)
         if chosen is None:
             return
-        results = RunResults(self.run_dir, self.log, self.keeper.folder / chosen.file, chosen)
+        checkpoint = self.keeper.folder / chosen.file
+        results = RunResults(self.run_dir, self.log, checkpoint, chosen, self._report)
         if self.dataset is not None and len(self.dataset.split.test):
             results.evaluate(self.dataset.store.path)
         if self.config.export.enabled:
@@ -259,41 +270,18 @@ class TrainingPipeline:
             "signal": config.data.signal,
         }
 
+    def _report(self, name: str, done: int, total: int | None) -> None:
+        """Record the progress of a task beside the training, and stop there if asked to."""
+        self.log.append("task", name=name, done=done, total=total)
+        if self.control.stop_requested:
+            raise StoppedError(
+                f"The run was stopped at the task {name}, as asked",
+                unharmed="Its checkpoints are unharmed",
+                action="Export one with `heimdall-console export`, or go on with --resume-training",
+            )
+
     def _session_ids(self) -> list[str]:
         return self.data.examples.session_ids if isinstance(self.data, SessionData) else []
 
     def _batches_done(self) -> int:
         return int(self.trainer.fit_loop.epoch_loop.batch_progress.total.ready)
-
-    def _announce_resume(self, path: Path) -> None:
-        checkpoint = load_checkpoint(path)
-        origin = checkpoint_origin(checkpoint, path)
-        if origin["network"] != self.spec or origin["model_class"] != self.config.model.class_path:
-            raise CheckpointError(
-                f"{path} is a checkpoint of another model",
-                why="Its network or its training data differ from those of the run",
-                unharmed="Nothing was changed",
-                action="Start a new run with --init-from to take its weights only",
-            )
-        self.log.append(
-            "resumed",
-            step=int(checkpoint["global_step"]),
-            epoch=int(checkpoint["epoch"]),
-            checkpoint=str(path),
-        )
-
-    def _try_batch(self, size: int) -> None:
-        device = self.trainer.strategy.root_device
-        module = self.module.to(device).train()
-        loader = self.data.train_dataloader()
-        batch = module.transfer_batch_to_device(next(iter(loader)), device, 0)
-        if isinstance(self.data, SessionData):
-            batch = {
-                "inputs": tuple(values[:size] for values in batch["inputs"]),
-                "target_m": batch["target_m"][:size],
-                "row": batch["row"][:size],
-            }
-        outputs: Any = module.training_step(batch, 0)
-        loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
-        loss.backward()
-        module.zero_grad()

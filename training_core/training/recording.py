@@ -169,7 +169,7 @@ class MetricsRecorder(Callback):
         return DivergedError(
             text,
             why=f"The batch held the sessions {listed}" if names else "",
-            action="Lower optimizer.learning_rate or optimizer.gradient_clip, or look at these sessions",
+            action="Lower optimizer.learning_rate, set optimizer.gradient_clip, or look at these sessions",
         )
 
 

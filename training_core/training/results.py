@@ -7,7 +7,7 @@ import orjson
 
 from training_core.contract.checkpoints import CheckpointSidecar
 from training_core.contract.files import sha256_file, write_atomic
-from training_core.contract.jobs import EvaluateArguments
+from training_core.contract.jobs import EvaluateArguments, Report
 from training_core.contract.records import encode_values
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
@@ -35,6 +35,8 @@ class RunResults:
     """The chosen one."""
     sidecar: CheckpointSidecar
     """Its sidecar."""
+    report: Report
+    """Told what is done; stops the run there if that was asked for."""
     test: dict[str, float] = field(default_factory=dict)
     """Test metrics, once evaluated."""
 
@@ -45,7 +47,7 @@ class RunResults:
             DatasetError: The dataset changed under the run.
         """
         arguments = EvaluateArguments(model=str(self.checkpoint), dataset=dataset)
-        result = evaluate(arguments, self._report)
+        result = evaluate(arguments, self.report)
         path = self.run.path / EVALUATION_FILE
         write_atomic(path, orjson.dumps(result, option=orjson.OPT_INDENT_2))
         methods = {name: method["metrics"] for name, method in result["methods"].items()}
@@ -84,7 +86,7 @@ class RunResults:
             ExportError: The network cannot be exported, or the file does not agree with it.
         """
         network, origin = load_network(self.checkpoint)
-        self._report("export", 0, 1)
+        self.report("export", 0, 1)
         folder = self.run.exports / options.model_name
         report = export_folder(
             network,
@@ -97,7 +99,7 @@ class RunResults:
             config=self.run.config_path,
             metrics={**self.sidecar.metrics, **self.test},
         )
-        self._report("export", 1, 1)
+        self.report("export", 1, 1)
         registration = {"name": options.model_name, "alias": options.alias}
         self.log.append(
             "artifact",
@@ -108,6 +110,3 @@ class RunResults:
             register=registration if options.register_model else None,
             summary=report.proof.summary(),
         )
-
-    def _report(self, name: str, done: int, total: int | None) -> None:
-        self.log.append("task", name=name, done=done, total=total)

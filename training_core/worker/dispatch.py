@@ -52,9 +52,9 @@ def do_job(job: JobDir, log: RunLogWriter, control: StopControl) -> None:
 
 
 def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
-    resume = run.path / "resume.json"
-    checkpoint = Path(orjson.loads(resume.read_bytes())["checkpoint"]) if resume.exists() else None
-    resume.unlink(missing_ok=True)
+    checkpoint = None
+    if run.resume_path.exists():
+        checkpoint = Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"])
     if load_config(run.config_path).tracking.enabled:
         _start_publisher(run)
     # Seconds of imports: the publisher starts beside them.

@@ -4,7 +4,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from training_core.contract.errors import ExitCode, HeimdallError, StoppedError
+from training_core.contract.errors import ExitCode, HeimdallError, StoppedError, UsageError
 from training_core.contract.jobs import JobDir
 from training_core.contract.lock import WorkerLock
 from training_core.contract.run_log import RunLogWriter
@@ -22,6 +22,8 @@ def main(directory: Path) -> int:
     job = JobDir(directory)
     try:
         lock = WorkerLock(job.lock_path)
+        # Before the first record: a log that has its end must keep it.
+        _refuse_second_start(job)
     except HeimdallError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
@@ -30,22 +32,40 @@ def main(directory: Path) -> int:
     with RunLogWriter(job.log_path) as log:
         # Before anything heavy is imported: a viewer sees at once that somebody is there.
         log.append("state", status=RunStatus.STARTING)
-        code = _live(job, log, control)
+        try:
+            code = _live(job, log, control)
+        except StopNowError:
+            code = ExitCode.INTERRUPTED
+            log.append(
+                "state",
+                status=RunStatus.KILLED,
+                reason="A second request to stop: nothing more was saved",
+                exit_code=int(code),
+            )
     lock.release()
-    return code
+    return int(code)
+
+
+def _refuse_second_start(job: JobDir) -> None:
+    """Refuse what has begun before, unless something says from where to go on.
+
+    Raises:
+        UsageError: Another start would write a second run into the same log.
+    """
+    if job.log_path.exists() and job.log_path.stat().st_size > 0 and not job.resume_path.exists():
+        raise UsageError(
+            f"{job.id} was not started again",
+            why="It has been started before, and nothing says from which checkpoint to go on",
+            unharmed="It is as it was",
+            action="Use --resume-training, or start a new run",
+        )
 
 
 def _live(job: JobDir, log: RunLogWriter, control: StopControl) -> int:
     try:
         do_job(job, log, control)
     except StopNowError:
-        log.append(
-            "state",
-            status=RunStatus.KILLED,
-            reason="A second request to stop: nothing more was saved",
-            exit_code=int(ExitCode.INTERRUPTED),
-        )
-        return int(ExitCode.INTERRUPTED)
+        raise
     except HeimdallError as error:
         status = RunStatus.STOPPED if isinstance(error, StoppedError) else RunStatus.FAILED
         print(traceback.format_exc(), file=sys.stderr)
