@@ -71,6 +71,10 @@ batch_size = 3        # line 10
         ("[model.receiver_set_net]\nwidth = 100\nheads = 3", "model.receiver_set_net.heads"),
         ("[data]\nvalidation_split = 0.0", "data.validation_split"),
         ('[trainer]\nprecision = "16-mixed"\naccelerator = "cpu"', "trainer.precision"),
+        (
+            "[trainer]\nepochs = 3\nvalidate_every_n_epochs = 5",
+            "trainer.validate_every_n_epochs",
+        ),
         ('[tracking]\nuri = "https://me:secret@host/"', "tracking.uri"),
         ('[storage]\nendpoint = "host:9000"', "storage.endpoint"),
         ('[run]\ntags = { api_token = "x" }', "run.tags.api_token"),

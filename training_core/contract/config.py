@@ -93,6 +93,14 @@ def combination_problems(config: Config) -> list[tuple[str, str]]:
         )
     if config.trainer.devices > 1:
         found.append(("trainer.devices", "several devices are not supported yet; expected 1"))
+    if config.trainer.validate_every_n_epochs > config.trainer.epochs:
+        found.append(
+            (
+                "trainer.validate_every_n_epochs",
+                f"must not exceed trainer.epochs, {config.trainer.epochs}: "
+                "checkpoints are saved at validations",
+            )
+        )
     if config.trainer.precision == "16-mixed" and config.trainer.accelerator == "cpu":
         found.append(("trainer.precision", "16-mixed needs a GPU; expected 32-true or bf16-mixed"))
     if not config.data.signal and config.model.name != "receiver_set_net":
