@@ -99,7 +99,7 @@ class ConfigError(UsageError):
         super().__init__(
             f"The configuration has {count} problem{'s' if count != 1 else ''}",
             unharmed="Nothing was started",
-            action="Correct the lines named below; `heimdall-console config schema` lists every key",
+            action="Correct what is listed; `heimdall-console config schema` describes every key",
         )
 
     def __str__(self) -> str:

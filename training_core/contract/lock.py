@@ -30,7 +30,7 @@ class WorkerLock:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take()
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:
             os.close(self._descriptor)
             raise UsageError(
                 f"{path.parent.name} was not started",
@@ -48,7 +48,7 @@ class WorkerLock:
         while True:
             try:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -71,7 +71,7 @@ def is_locked(path: Path) -> bool:
         return False
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return True
     else:
         return False

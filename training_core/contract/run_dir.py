@@ -130,7 +130,10 @@ class RunDir:
 
 def new_id(now: float) -> str:
     """An id that sorts by time and does not repeat."""
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + "-" + secrets.token_hex(3)
+    # Three digits of the second's fraction, so that runs of one second sort too.
+    fraction = int(now % 1.0 * 0x1000)
+    start = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    return f"{start}-{fraction:03x}{secrets.randbelow(0x1000):03x}"
 
 
 def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:

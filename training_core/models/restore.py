@@ -136,11 +136,7 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # The file may be damaged in any way: then it is that, not code.
         names = []
-    if (
-        not names
-        and "Unsupported global" not in str(error)
-        and "Unsupported operand" not in str(error)
-    ):
+    if not names and "Unsupported global" not in str(error):
         return _damaged(path, "It is not a checkpoint, or a part of it is missing")
     return UnsafeCheckpointError(
         f"{path} was refused",

@@ -94,6 +94,10 @@ class CheckpointKeeper(Callback):
         if is_due and may_save(trainer, batch_idx):
             self.save(trainer, "time", {})
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save what was trained after the last validation."""
+        self.save(trainer, "end", {})
+
     def save(self, trainer: pl.Trainer, reason: str, metrics: dict[str, float]) -> Path | None:
         """Save a checkpoint, its sidecar and its record; None where the disk refused.
 

@@ -18,6 +18,7 @@ from training_core.models.specs import (
     localization_spec,
     receiver_set_spec,
 )
+from training_core.training.devices import accelerator
 from training_core.training.spectrograms import spectrograms
 
 
@@ -75,7 +76,8 @@ def _localization(
     chosen = config.model.localization_net
     options = LocalizationOptions(**chosen.model_dump(exclude={"weights"}))
     frame = store.frame
-    pictures, mel = spectrograms(store, store.receiver_ids, None)
+    device = torch.device("cuda" if accelerator(config.trainer) == "gpu" else "cpu")
+    pictures, mel = spectrograms(store, store.receiver_ids, device)
     if not config.data.signal:
         pictures = np.full_like(pictures, np.nan)
     target = store.label_m(frame).astype(np.float32)

@@ -29,16 +29,19 @@ def largest_fitting(fits: Callable[[int], bool], failed: int) -> int:
 def one_step(
     trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, size: int
 ) -> None:
-    """Forward and backward pass of the first `size` examples of a training batch.
+    """Forward and backward pass of `size` training examples.
 
     Raises:
         torch.OutOfMemoryError: They do not fit.
     """
     device = trainer.strategy.root_device
     module = module.to(device).train()
-    batch = apply_to_collection(
-        next(iter(data.train_dataloader())), torch.Tensor, lambda values: values[:size]
-    )
+
+    def examples(values: torch.Tensor) -> torch.Tensor:
+        # The batch may be the short last one of an epoch: its examples are repeated.
+        return values[torch.arange(size) % len(values)] if values.ndim else values
+
+    batch = apply_to_collection(next(iter(data.train_dataloader())), torch.Tensor, examples)
     with trainer.precision_plugin.train_step_context():
         outputs: Any = module.training_step(module.transfer_batch_to_device(batch, device, 0), 0)
     loss: torch.Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs

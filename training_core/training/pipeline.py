@@ -165,13 +165,15 @@ class TrainingPipeline:
             self.keeper,
             Stopper(self.control, self.keeper, self.log, config.trainer.max_minutes),
         ]
+        automatic = self.module.automatic_optimization
         self.trainer = pl.Trainer(
             accelerator=accelerator(config.trainer),
             devices=config.trainer.devices,
             precision=config.trainer.precision,
             max_epochs=config.trainer.epochs,
-            accumulate_grad_batches=config.trainer.accumulate_grad_batches,
-            gradient_clip_val=config.optimizer.gradient_clip or None,
+            # A module that steps its optimizers itself also clips and accumulates itself.
+            accumulate_grad_batches=config.trainer.accumulate_grad_batches if automatic else 1,
+            gradient_clip_val=(config.optimizer.gradient_clip or None) if automatic else None,
             check_val_every_n_epoch=config.trainer.validate_every_n_epochs,
             num_sanity_val_steps=0,
             callbacks=[RunHooks(parts)],
@@ -202,8 +204,9 @@ class TrainingPipeline:
             announce_resume(self.run_dir, self.log, self.resume_from, self._origin())
         try:
             with warnings.catch_warnings():
-                # Our sampler goes on inside an epoch; Lightning cannot know.
-                warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")
+                if self.spec is not None:
+                    # Our sampler goes on inside an epoch; Lightning cannot know.
+                    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")
                 warnings.filterwarnings("ignore", ".*does not have many workers.*")
                 self.trainer.fit(
                     self.module,

@@ -1,7 +1,5 @@
 """Spectrograms of every recording of a dataset, computed by torch in batches on the device."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,14 +13,14 @@ _BATCH = 64
 
 
 def spectrograms(
-    store: SessionStore, receiver_ids: list[str], mel: dict[str, Any] | None
+    store: SessionStore, receiver_ids: list[str], device: torch.device
 ) -> tuple[NDArray[np.float32], MelParameters]:
     """The spectrogram of every session and receiver.
 
     Args:
         store: A dataset with IQ recordings.
         receiver_ids: Receivers in the order of the second axis.
-        mel: Parameters of a network that exists already; chosen from the recordings if None.
+        device: Where to compute.
 
     Returns:
         (sessions, receivers, 128, 32) in dB, NaN where a receiver has no recording, and the
@@ -32,12 +30,7 @@ def spectrograms(
         DatasetError: There are no recordings, or one is unreadable or too short.
     """
     recordings = Recordings(store, receiver_ids)
-    parameters = (
-        mel_parameters(recordings.samples, recordings.sample_rate_hz)
-        if mel is None
-        else MelParameters(**mel)
-    )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    parameters = mel_parameters(recordings.samples, recordings.sample_rate_hz)
     transform = MelSpectrogram(parameters).to(device)
     shape = (len(store.session_ids), len(receiver_ids), parameters.n_mels, parameters.frames)
     pictures = np.full(shape, np.nan, dtype=np.float32)

@@ -56,7 +56,7 @@ class Stopper(Callback):
             self._log.append(
                 "message",
                 level="info",
-                text=f"The limit of {self._limit_s / 60:g} min is reached: validating and ending.",
+                text=f"The limit of {self._limit_s / 60:g} min is reached: ending with a checkpoint.",
             )
             trainer.should_stop = True
 

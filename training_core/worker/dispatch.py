@@ -56,7 +56,15 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
     if run.resume_path.exists():
         checkpoint = Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"])
     if load_config(run.config_path).tracking.enabled:
-        _start_publisher(run)
+        try:
+            _start_publisher(run)
+        except OSError as error:
+            log.append(
+                "message",
+                level="warning",
+                text=f"The publisher could not be started: {error.strerror or error}. Training "
+                f"goes on; `heimdall-console sync {run.id}` publishes it later.",
+            )
     # Seconds of imports: the publisher starts beside them.
     from training_core.training.pipeline import TrainingPipeline
 

@@ -27,6 +27,9 @@ def main(directory: Path) -> int:
     except HeimdallError as error:
         print(error, file=sys.stderr)
         return int(error.exit_code)
+    except OSError as error:
+        print(f"{directory} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return int(ExitCode.FAILED)
     control = StopControl()
     control.install()
     with RunLogWriter(job.log_path) as log:
