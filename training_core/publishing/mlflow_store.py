@@ -20,6 +20,12 @@ RUN_TAG = "heimdall.run_id"
 _MOST_PARAMS = 100
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
+_PLAIN_WORDS = {
+    "Read timed out": "The server took the request and did not answer in time",
+    "ConnectTimeoutError": "The server could not be reached in time",
+    "Connection refused": "Nothing listens at that address",
+    "NameResolutionError": "The name of the server is not known",
+}
 _UNHARMED = "The run and everything in its directory are unharmed"
 
 # A call that was retried inside the client may have been done twice: we retry ourselves,
@@ -272,7 +278,7 @@ def _translated(what: str, error: Any) -> TrackingError:
             unharmed=_UNHARMED,
             action="Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD",
         )
-    if code == "INVALID_PARAMETER_VALUE" and status == 400:
+    if code == "INVALID_PARAMETER_VALUE" and status == 400 and "'active' state" not in message:
         return RefusedError(what, why=message, unharmed=_UNHARMED)
     return TrackingError(
         what,
@@ -284,4 +290,9 @@ def _translated(what: str, error: Any) -> TrackingError:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:500]
+    line = lines[0] if lines else type(error).__name__
+    # The client quotes its HTTP library's exceptions inside one another.
+    for sign, words in _PLAIN_WORDS.items():
+        if sign in line:
+            return words
+    return line[:500]
