@@ -45,7 +45,8 @@ def test_a_run_appears_whole_and_private(isolated_home: Path) -> None:
 
     assert run.read_info().experiment == "e"
     assert run.config_path.read_text() == "[run]\n"
-    assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
+    for folder in (run.path, run.path.parent, isolated_home):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert [p.name for p in run.path.parent.iterdir()] == [run.id]
 
 

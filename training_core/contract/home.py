@@ -29,7 +29,10 @@ def ensure_folder(folder: Path) -> Path:
         HeimdallError: It cannot be made (read-only home, full disk, a file in the way).
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # `parents=True` would give the home itself the mode of the umask.
+        for part in (*reversed(folder.parents), folder):
+            if not part.exists():
+                part.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HeimdallError(
             f"The folder {folder} could not be made",
