@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 from training_core.contract.checkpoints import (
-    CheckpointSidecar,
-    best_checkpoints,
     checkpoint_folder,
+    chosen_checkpoint,
     own_checkpoints,
     read_sidecar,
 )
@@ -40,7 +39,7 @@ def resolve_checkpoint(reference: str, home: Path, *, last: bool = False) -> Pat
     run = find_run(home, reference)
     directory = checkpoint_directory(run)
     folder = checkpoint_folder(run, directory)
-    chosen = _choose(own_checkpoints(run, directory), last=last)
+    chosen = chosen_checkpoint(own_checkpoints(run, directory), "last" if last else "best")
     if chosen is None:
         raise CheckpointError(
             f"The run {run.id} has no checkpoint",
@@ -85,10 +84,3 @@ def configuration_of(checkpoint: Path, home: Path) -> Config:
         return load_config(run_of_checkpoint(checkpoint, home).config_path)
     except UsageError:
         return Config()
-
-
-def _choose(sidecars: list[CheckpointSidecar], *, last: bool) -> CheckpointSidecar | None:
-    ranked = best_checkpoints(sidecars)
-    if ranked and not last:
-        return ranked[0]
-    return sidecars[-1] if sidecars else None

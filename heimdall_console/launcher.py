@@ -20,6 +20,7 @@ from training_core.contract.config_template import config_values, render_resolve
 from training_core.contract.datasets import read_summary, resolve_dataset
 from training_core.contract.errors import ExitCode, HeimdallError, UsageError
 from training_core.contract.lock import WorkerLock, is_locked
+from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
 from training_core.contract.run_log import RunLogReader, RunLogWriter
 from training_core.contract.run_status import RunStatus
@@ -138,16 +139,8 @@ class Worker:
             HeimdallError: The process could not be started.
         """
         self.directory = directory
-        command = [sys.executable, "-m", module, str(directory.path)]
         try:
-            with directory.output_path.open("ab") as output:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
+            self._process = start_detached(module, directory.path, directory.output_path)
         except OSError as error:
             raise HeimdallError(
                 "The worker could not be started",

@@ -1,7 +1,5 @@
 """What a run's publisher has reached, as `publisher.json` says, and waiting for it."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ import orjson
 from heimdall_console.formatting import plain, shortened
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import HeimdallError
+from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.run_dir import RunDir
 
 _POLL_S = 0.2
@@ -164,14 +163,7 @@ def publish(run: RunDir, deadline_s: float, stream: TextIO, terminal: Terminal) 
     run.read_info()
     started = time.time()
     try:
-        with (run.path / "publisher.log").open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "training_core.publishing.publisher", str(run.path)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        process = start_detached(PUBLISHER, run.path, run.publisher_output_path)
     except OSError as error:
         raise HeimdallError(
             "The publisher could not be started",
@@ -188,11 +180,11 @@ def publish(run: RunDir, deadline_s: float, stream: TextIO, terminal: Terminal) 
 
     state = show_waiting(run, deadline_s, stream, terminal, is_over)
     if process.poll() not in (None, 0) and state.updated < started:
-        lines = (run.path / "publisher.log").read_text(errors="replace").splitlines()[-3:]
+        lines = run.publisher_output_path.read_text(errors="replace").splitlines()[-3:]
         raise HeimdallError(
             f"The publisher of {run.id} ended at once",
             why="\n".join(lines),
             unharmed="The run and what was published are as they were",
-            action=f"Read {run.path / 'publisher.log'}",
+            action=f"Read {run.publisher_output_path}",
         )
     return state

@@ -189,7 +189,7 @@ def _dataset_name(config: Config, home: Path) -> str:
 
 
 def _published(run: RunDir, config: Config, progress: RunProgress) -> PublishingState:
-    if not config.tracking.enabled or not (run.path / "publisher.log").exists():
+    if not config.tracking.enabled or not run.publisher_output_path.exists():
         return PublishingState()
     wait_s = _PUBLISH_WAIT_S if progress.status in ("finished", "stopped") else 0.0
     began = time.time()

@@ -17,6 +17,9 @@ app = typer.Typer(
     help="Import recordings as a dataset.", no_args_is_help=True, rich_markup_mode=None
 )
 
+_SOURCE = typer.Argument(help="File or folder to import.")
+_MAPPING = typer.Option(..., "--map", help="What the columns mean (TOML).")
+
 
 @app.command(
     "wide-csv",
@@ -24,8 +27,8 @@ app = typer.Typer(
     epilog="Example: heimdall-console data import wide-csv rss.csv --map mapping.toml --name site",
 )
 def import_wide_csv(
-    source: Path = typer.Argument(help="File or folder to import."),
-    mapping: Path = typer.Option(..., "--map", help="What the columns mean (TOML)."),
+    source: Path = _SOURCE,
+    mapping: Path = _MAPPING,
     name: str | None = NAME,
     out: Path | None = OUT,
     overwrite: bool = OVERWRITE,
@@ -41,8 +44,8 @@ def import_wide_csv(
     epilog="Example: heimdall-console data import long-csv toa.csv --map mapping.toml --name adsb",
 )
 def import_long_csv(
-    source: Path = typer.Argument(help="File or folder to import."),
-    mapping: Path = typer.Option(..., "--map", help="What the columns mean (TOML)."),
+    source: Path = _SOURCE,
+    mapping: Path = _MAPPING,
     name: str | None = NAME,
     out: Path | None = OUT,
     overwrite: bool = OVERWRITE,

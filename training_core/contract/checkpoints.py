@@ -1,9 +1,9 @@
 """What stands beside a checkpoint: its sidecar, readable without loading it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
@@ -94,6 +94,17 @@ def list_checkpoints(folder: Path) -> list[CheckpointSidecar]:
     """Every checkpoint of a folder that has its sidecar, oldest step first."""
     found = (read_sidecar(path) for path in folder.glob("*.ckpt"))
     return sorted((s for s in found if s is not None), key=lambda s: (s.step, s.created))
+
+
+def chosen_checkpoint(
+    sidecars: Sequence[CheckpointSidecar], which: Literal["best", "last"] = "best"
+) -> CheckpointSidecar | None:
+    """The best or the last of some checkpoints, oldest step first; None where there is none.
+
+    Without any monitored value the last one is also the best.
+    """
+    ranked = best_checkpoints(sidecars) if which == "best" else []
+    return ranked[0] if ranked else (sidecars[-1] if sidecars else None)
 
 
 def best_checkpoints(sidecars: Iterable[CheckpointSidecar]) -> list[CheckpointSidecar]:

@@ -111,6 +111,11 @@ class RunDir:
         """The publisher's own state."""
         return self.path / "publisher.json"
 
+    @property
+    def publisher_output_path(self) -> Path:
+        """What the publisher printed."""
+        return self.path / "publisher.log"
+
     def read_info(self) -> RunInfo:
         """Read `run.json`.
 

@@ -80,13 +80,24 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     checkpoint = load_checkpoint(path)
     origin = checkpoint_origin(checkpoint, path)
-    if origin["network"] is None:
-        module: nn.Module = own_module(origin["model_class"], origin["model_arguments"])
-        load_weights(module, checkpoint["state_dict"], path)
-    else:
-        module = network_from_spec(origin["network"])
-        load_weights(module, network_state(checkpoint), path)
+    if origin["network"] is not None:
+        return restore_network(checkpoint, origin, path), origin
+    module = own_module(origin["model_class"], origin["model_arguments"])
+    load_weights(module, checkpoint["state_dict"], path)
     return module.eval(), origin
+
+
+def restore_network(
+    checkpoint: Mapping[str, Any], origin: Mapping[str, Any], path: Path
+) -> nn.Module:
+    """A network of ours in evaluation mode, from a checkpoint that is loaded already.
+
+    Raises:
+        CheckpointError: Its weights do not fit its network.
+    """
+    network = network_from_spec(origin["network"])
+    load_weights(network, network_state(checkpoint), path)
+    return network.eval()
 
 
 def network_state(checkpoint: Mapping[str, Any]) -> dict[str, torch.Tensor]:

@@ -86,13 +86,7 @@ def _of_checkpoint(path: Path) -> Estimator:
     import torch
 
     from training_core.models.gaussian_head import covariance_from_cholesky
-    from training_core.models.registry import network_from_spec
-    from training_core.models.restore import (
-        checkpoint_origin,
-        load_checkpoint,
-        load_weights,
-        network_state,
-    )
+    from training_core.models.restore import checkpoint_origin, load_checkpoint, restore_network
 
     checkpoint = load_checkpoint(path)
     origin = checkpoint_origin(checkpoint, path)
@@ -104,9 +98,7 @@ def _of_checkpoint(path: Path) -> Estimator:
             unharmed="Nothing was changed",
             action="Evaluate it with your own code",
         )
-    network = network_from_spec(spec)
-    load_weights(network, network_state(checkpoint), path)
-    network.eval()
+    network = restore_network(checkpoint, origin, path)
     frame = LocalFrame(**spec["origin"])
 
     def answer(store: SessionStore, report: Report) -> Answer:

@@ -82,7 +82,8 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
     answers: dict[str, tuple[Float64Array, Float64Array | None]] = {
         "network": estimator.answer(judged if estimator.hears_signal else _silenced(judged), report)
     }
-    warnings = _warnings(arguments, chosen, estimator, store)
+    trained_on = _trained_on_share(estimator, store, rows)
+    warnings = _warnings(arguments, chosen, estimator, store, trained_on)
     neighbors = _nearest_neighbors(store, estimator.frame, target, chosen.split.train)
     if neighbors is None:
         warnings.append("Nearest neighbors are left out: training holds no fixed receiver's RSSI.")
@@ -111,7 +112,7 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             "train_rows": len(chosen.split.train),
         },
         "leakage": _finite(leakage(store, chosen.split)),
-        "trained_on_share": _trained_on_share(estimator, store, rows),
+        "trained_on_share": trained_on,
         "methods": {
             name: _judged(mean, covariance, target[rows])
             for name, (mean, covariance) in answers.items()
@@ -200,7 +201,11 @@ def _trained_on_share(
 
 
 def _warnings(
-    arguments: EvaluateArguments, chosen: _ChosenSplit, estimator: Estimator, store: SessionStore
+    arguments: EvaluateArguments,
+    chosen: _ChosenSplit,
+    estimator: Estimator,
+    store: SessionStore,
+    trained_on: float | None,
 ) -> list[str]:
     warnings = []
     if not estimator.hears_signal:
@@ -215,9 +220,8 @@ def _warnings(
             "whether it has seen these rows is unknown."
         )
         return warnings
-    share = _trained_on_share(estimator, store, chosen.split.part(arguments.split))
-    if share and arguments.split != "train":
-        warnings.append(f"The model was trained on {share:.0%} of these rows.")
+    if trained_on and arguments.split != "train":
+        warnings.append(f"The model was trained on {trained_on:.0%} of these rows.")
     return warnings
 
 

@@ -12,12 +12,15 @@ from pytorch_lightning import Callback
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
-    list_checkpoints,
+    checkpoint_folder,
+    chosen_checkpoint,
+    own_checkpoints,
     sidecar_path,
     write_sidecar,
 )
 from training_core.contract.errors import ConfigError, ConfigProblem, DivergedError
 from training_core.contract.files import sha256_file
+from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import CheckpointSection
 from training_core.models.restore import ORIGIN
@@ -32,27 +35,25 @@ class CheckpointKeeper(Callback):
     sidecar, record, and only then the removal of others.
 
     Args:
-        folder: Where checkpoints lie.
-        options: What to keep.
+        run: The run; its folder of checkpoints exists.
+        options: Where they lie and what to keep.
         log: The run's log.
-        run_id: Stands in the sidecars.
         recorder: Its waiting steps are looked at first, so that no diverged weights are saved.
         origin: What a checkpoint says of itself, see `training_core.models.restore`.
     """
 
     def __init__(
         self,
-        folder: Path,
+        run: RunDir,
         options: CheckpointSection,
         log: RunLogWriter,
-        run_id: str,
         recorder: MetricsRecorder,
         origin: dict[str, Any],
     ) -> None:
-        self.folder = folder
+        self.folder = checkpoint_folder(run, options.directory)
+        self._run = run
         self._options = options
         self._log = log
-        self._run_id = run_id
         self._recorder = recorder
         self._origin = origin
         self._saved_at = time.monotonic()
@@ -128,7 +129,7 @@ class CheckpointKeeper(Callback):
                 sha256=sha256_file(path),
                 created=time.time(),
                 reason=reason,
-                run_id=self._run_id,
+                run_id=self._run.id,
             )
             write_sidecar(self.folder, sidecar)
         except (OSError, RuntimeError) as error:
@@ -138,8 +139,10 @@ class CheckpointKeeper(Callback):
             return None
         self._has_complained = False
         self._last = (step, path)
-        removed = self._surplus(sidecar)
-        ranked = best_checkpoints(self._own())
+        own = self._own()
+        ranked = best_checkpoints(own)
+        kept = {s.file for s in ranked[: self._options.keep_best]} | {name}
+        removed = [self.folder / other.file for other in own if other.file not in kept]
         self._log.append(
             "checkpoint",
             path=str(path),
@@ -159,21 +162,11 @@ class CheckpointKeeper(Callback):
         return path
 
     def chosen(self, which: Literal["best", "last"] = "best") -> CheckpointSidecar | None:
-        """The best of this run's checkpoints or the last one; None where there is none.
-
-        Without any monitored value the last one is also the best.
-        """
-        own = self._own()
-        ranked = best_checkpoints(own) if which == "best" else []
-        return ranked[0] if ranked else (own[-1] if own else None)
+        """The best of this run's checkpoints or the last one; None where there is none."""
+        return chosen_checkpoint(self._own(), which)
 
     def _own(self) -> list[CheckpointSidecar]:
-        return [s for s in list_checkpoints(self.folder) if s.run_id == self._run_id]
-
-    def _surplus(self, last: CheckpointSidecar) -> list[Path]:
-        own = self._own()
-        kept = {s.file for s in best_checkpoints(own)[: self._options.keep_best]} | {last.file}
-        return [self.folder / sidecar.file for sidecar in own if sidecar.file not in kept]
+        return own_checkpoints(self._run, self._options.directory)
 
     def _complain(self, error: OSError | RuntimeError) -> None:
         if self._has_complained:

@@ -134,14 +134,9 @@ class TrainingPipeline:
         """Make Lightning's trainer with our callbacks and checkpoints."""
         config = self.config
         recorder = MetricsRecorder(self.log, self._session_ids())
-        folder = checkpoint_folder(self.run_dir, config.checkpoint.directory)
+        ensure_folder(checkpoint_folder(self.run_dir, config.checkpoint.directory))
         self.keeper = CheckpointKeeper(
-            ensure_folder(folder),
-            config.checkpoint,
-            self.log,
-            self.info.id,
-            recorder,
-            self._origin(),
+            self.run_dir, config.checkpoint, self.log, recorder, self._origin()
         )
         monitor, mode = config.checkpoint.monitor, config.checkpoint.mode
         # Those that judge a validation come before the one that saves: its checkpoint holds

@@ -67,10 +67,6 @@ class SessionData(pl.LightningDataModule):
         """Validation batches in order."""
         return self._loader(self.split.val)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
-        """Test batches in order."""
-        return self._loader(self.split.test)
-
     def proof_inputs(self) -> dict[str, Tensor]:
         """Validation rows by input name, for the proof of an export."""
         rows = torch.from_numpy(self.split.val)

@@ -1,8 +1,6 @@
 """From the kind of a job to the function that does it, imported only then."""
 
 import importlib
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ from training_core.contract.config_file import load_config
 from training_core.contract.errors import StoppedError
 from training_core.contract.files import write_atomic
 from training_core.contract.jobs import JobArguments, JobDir, Report
+from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.control import StopControl
 
@@ -57,7 +56,7 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
         checkpoint = Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"])
     if load_config(run.config_path).tracking.enabled:
         try:
-            _start_publisher(run)
+            start_detached(PUBLISHER, run.path, run.publisher_output_path)
         except OSError as error:
             log.append(
                 "message",
@@ -69,18 +68,6 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
     from training_core.training.pipeline import TrainingPipeline
 
     TrainingPipeline(run, log, control, checkpoint).run()
-
-
-def _start_publisher(run: JobDir) -> None:
-    """Start the publisher in a session of its own: it outlives this worker."""
-    with (run.path / "publisher.log").open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "training_core.publishing.publisher", str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
 
 
 def _reporter(log: RunLogWriter, control: StopControl) -> Report:
