@@ -1,7 +1,9 @@
 """A small generated dataset and runs on it."""
 
+import os
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +64,14 @@ def make_run(campus: Path, tmp_path: Path) -> MakeRun:
 def records(run: RunDir, kind: str) -> list[dict[str, Any]]:
     """Records of one kind."""
     return [r for r in RunLogReader(run.log_path).read_new() if r["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real file system of 48 KiB."""
+    folder = tmp_path_factory.mktemp("small-disk")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a file system can only be mounted by root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,5 +1,8 @@
 """Limits on time, and modules that step their optimizers themselves."""
 
+import contextlib
+from pathlib import Path
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -8,6 +11,7 @@ from torch import Tensor, nn
 from tests.training.conftest import MakeRun, records
 from tests.training.own_classes import Numbers, Pair
 from training_core.contract.checkpoints import list_checkpoints
+from training_core.contract.files import sha256_file
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.control import StopControl
 from training_core.training.memory import one_step
@@ -26,6 +30,8 @@ accelerator = "cpu"
 [tracking]
 enabled = false
 """
+
+LINE = OWN.replace("tests.training.test_limits:Manual", "tests.training.own_classes:Line")
 
 
 class Manual(pl.LightningModule):
@@ -105,3 +111,29 @@ class Sized(Manual):
         self.seen = len(batch[0])
         loss: Tensor = self(batch[0]).mean()
         return loss
+
+
+def test_a_full_disk_leaves_the_checkpoint_of_the_same_name(
+    make_run: MakeRun, small_disk: Path
+) -> None:
+    run = make_run(
+        "trainer.epochs=1", f"checkpoint.directory={small_disk}", base=LINE, dataset=None
+    )
+    with RunLogWriter(run.log_path) as log:
+        pipeline = TrainingPipeline(run, log, StopControl())
+        pipeline.load_data()
+        pipeline.create_lightning_module()
+        pipeline.create_trainer()
+        pipeline.train()
+        saved = pipeline.keeper.save(pipeline.trainer, "validation", {"val/loss": 0.0})
+        before = pipeline.keeper.chosen()
+        with contextlib.suppress(OSError), (small_disk / "filler").open("wb") as filler:
+            filler.write(bytes(1 << 20))
+        refused = pipeline.keeper.save(pipeline.trainer, "validation", {"val/loss": 0.0})
+        (small_disk / "filler").unlink()
+    assert refused is None
+    assert saved is not None
+    assert before is not None
+    assert before.file == saved.name
+    assert pipeline.keeper.chosen() == before
+    assert sha256_file(pipeline.keeper.folder / before.file) == before.sha256

@@ -1,11 +1,9 @@
 """The worker as a real process: how runs end, and what their logs and exit codes say."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +60,6 @@ def wait_for_step(run: RunDir, step: int) -> None:
             return
         time.sleep(0.02)
     pytest.fail(f"step {step} was not reached: {run.output_path.read_text()}")
-
-
-@pytest.fixture(scope="module")
-def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A real file system of 48 KiB."""
-    folder = tmp_path_factory.mktemp("small-disk")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a file system can only be mounted by root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_run_on_sessions_finishes_and_is_judged_in_meters(make_run: MakeRun) -> None:

@@ -1,5 +1,6 @@
 """Which checkpoints a run keeps: the best few and the last, each with its sidecar."""
 
+import contextlib
 import errno
 import time
 from pathlib import Path
@@ -134,7 +135,10 @@ class CheckpointKeeper(Callback):
             write_sidecar(self.folder, sidecar)
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as RuntimeError from its zip writer.
-            path.unlink(missing_ok=True)
+            # What lay under this name before, with its sidecar, is an earlier good checkpoint.
+            with contextlib.suppress(OSError):
+                if not sidecar_path(path).exists():
+                    path.unlink(missing_ok=True)
             self._complain(error)
             return None
         self._has_complained = False
