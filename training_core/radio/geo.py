@@ -93,6 +93,8 @@ class LocalFrame:
         longitude, latitude = self._projection(
             np.where(impossible, 0.0, east), np.where(impossible, 0.0, north), inverse=True
         )
+        # At the antimeridian and the poles PROJ passes the limit by the last digit.
+        latitude, longitude = np.clip(latitude, -90.0, 90.0), np.clip(longitude, -180.0, 180.0)
         return _masked(latitude, impossible), _masked(longitude, impossible)
 
 
