@@ -4,6 +4,7 @@ import contextlib
 import getpass
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,11 +19,12 @@ import orjson
 from training_core.contract.config import Config
 from training_core.contract.config_template import config_values, render_resolved
 from training_core.contract.datasets import read_summary, resolve_dataset
+from training_core.contract.ending import write_end
 from training_core.contract.errors import ExitCode, HeimdallError, UsageError
-from training_core.contract.lock import WorkerLock, is_locked
+from training_core.contract.lock import is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
-from training_core.contract.run_log import RunLogReader, RunLogWriter
+from training_core.contract.run_log import RunLogReader
 from training_core.contract.run_status import RunStatus
 
 Record = dict[str, Any]
@@ -162,18 +164,10 @@ class Worker:
     def kill(self) -> None:
         """End the whole process group and write the end that it can no longer write."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, 9)
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.wait(5.0)
-        with contextlib.suppress(UsageError):
-            lock = WorkerLock(self.directory.lock_path)
-            with RunLogWriter(self.directory.log_path) as log:
-                log.append(
-                    "state",
-                    status=RunStatus.KILLED.value,
-                    reason="killed on request, it did not stop by itself",
-                    exit_code=int(ExitCode.INTERRUPTED),
-                )
-            lock.release()
+        reason = "killed on request, it did not stop by itself"
+        write_end(self.directory, RunStatus.KILLED, reason, ExitCode.INTERRUPTED)
 
     def wait(self, timeout_s: float) -> None:
         """Let the process leave; not longer than the time given."""

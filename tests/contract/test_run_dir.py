@@ -17,7 +17,7 @@ from training_core.contract.checkpoints import (
     write_sidecar,
 )
 from training_core.contract.errors import HeimdallError, UsageError
-from training_core.contract.lock import WorkerLock, holder_pid, is_locked
+from training_core.contract.lock import WorkerLock, is_locked, read_holder
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, find_run, new_id
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, derive_status, run_status
@@ -79,7 +79,9 @@ def test_the_lock_lives_and_dies_with_its_process(isolated_home: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         assert is_locked(run.lock_path)
-        assert holder_pid(run.lock_path) == holder.pid
+        found = read_holder(run.lock_path)
+        assert found is not None
+        assert found.pid == holder.pid
         assert run_status(run) is RunStatus.RUNNING
         with pytest.raises(UsageError, match="Another worker"):
             WorkerLock(run.lock_path)

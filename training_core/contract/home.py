@@ -94,6 +94,11 @@ def jobs_folder(home: Path) -> Path:
     return home / "jobs"
 
 
+def queue_folder(home: Path) -> Path:
+    """Where runs wait for their turn on this machine."""
+    return home / "queue"
+
+
 def datasets_folder(home: Path) -> Path:
     """Where datasets live that are called by name."""
     return home / "datasets"

@@ -4,7 +4,9 @@ import fcntl
 import os
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -79,11 +81,18 @@ def is_locked(path: Path) -> bool:
         os.close(descriptor)
 
 
-def holder_pid(path: Path) -> int | None:
-    """The process that wrote itself into the lock file, dead or alive."""
+@dataclass(frozen=True)
+class Holder:
+    """Who wrote itself into a lock file, dead or alive."""
+
+    pid: int
+    host: str
+
+
+def read_holder(path: Path) -> Holder | None:
+    """The process that wrote itself into the lock file; None where that is unreadable."""
     try:
-        holder = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        holder: Any = orjson.loads(path.read_bytes())
+        return Holder(int(holder["pid"]), str(holder["host"]))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    pid = holder.get("pid") if isinstance(holder, dict) else None
-    return pid if isinstance(pid, int) else None

@@ -31,6 +31,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "reason": "why, for a person",
         "exit_code": "of the worker, on the last state",
         "error": "the parts of the error that ended the run",
+        "summary": "of a training, on the last state: step, epoch, epochs, monitor, best, metrics",
     },
     "metrics": {
         "step": "optimizer steps completed",
@@ -38,9 +39,15 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "values": "metric name → number, or the strings NaN, Infinity, -Infinity",
     },
     "hardware": {
-        "gpus": "a list, one object a GPU",
+        "gpus": "one object a GPU: index, name, uuid, utilization_percent, used_bytes, total_bytes, "
+        "temperature_c, power_w, power_limit_w, worker_bytes; null where the driver does not say",
+        "torch": "one object a CUDA device: device, allocated_bytes, reserved_bytes, peak_bytes",
         "rss_bytes": "memory of the worker and its children",
-        "cpu_percent": "of one core",
+        "cpu_percent": "of one core, the worker and its children",
+        "memory_available_bytes": "of the machine",
+        "disk_free_bytes": "where the run lies",
+        "data_wait_share": "share of the time since the last record that training waited for data",
+        "problem": "why the GPUs could not be asked, once",
     },
     "checkpoint": {
         "path": "file name below checkpoints/ or a full path",
@@ -75,15 +82,18 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
     },
     "command": {
         "id": "of the command file",
-        "name": "what was asked",
+        "name": "what was asked: pause, resume, stop, checkpoint, validate, set_learning_rate, "
+        "extend_epochs",
+        "arguments": "what was asked beside the name",
         "outcome": "accepted, done or refused",
-        "reason": "why it was refused",
+        "reason": "why it was refused, or what was done",
     },
     "alert": {
         "name": "nan, spike, stalled, data_starved, disk or oom",
         "text": "what was seen",
         "advice": "what to do",
         "step": "optimizer steps completed",
+        "cleared": "true where the condition of an earlier alert of that name is over",
         "session_ids": "sessions of the batch",
     },
     "resumed": {

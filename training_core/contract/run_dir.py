@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,6 +49,8 @@ class RunInfo(BaseModel):
     """Of the dataset at the start."""
     parent: str = ""
     """Run that this one repeats or starts from."""
+    changes: dict[str, list[Any]] = {}
+    """Of a run that repeats another: dotted key → its value there and here."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ class RunDir:
     def output_path(self) -> Path:
         """What the worker printed."""
         return self.path / "output.log"
+
+    def rank_output_path(self, rank: int) -> Path:
+        """What a process of a multi-process training printed; rank 0 is the worker itself."""
+        return self.output_path if rank == 0 else self.path / f"output.rank{rank}.log"
 
     @property
     def lock_path(self) -> Path:

@@ -56,15 +56,22 @@ def last_state(records: Iterable[Mapping[str, Any]]) -> str | None:
     return found
 
 
-def run_status(run: RunDir) -> RunStatus:
-    """Read a run's status from its files; the lock is looked at before the log.
-
-    In the other order a run that ends in between would look crashed.
-    """
-    locked = is_locked(run.lock_path)
+def recorded_state(run: RunDir) -> str | None:
+    """Status of the last `state` record of a run's log."""
     reader, state = RunLogReader(run.log_path), None
     while records := reader.read_new():
         state = last_state(records) or state
+    return state
+
+
+def run_status(run: RunDir) -> RunStatus:
+    """Read a run's status from its files; the lock is looked at before the log.
+
+    In the other order a run that ends in between would look crashed. Not for the holder of
+    the lock: looking drops it.
+    """
+    locked = is_locked(run.lock_path)
+    state = recorded_state(run)
     status = derive_status(state, locked)
     if status is RunStatus.CRASHED and is_locked(run.lock_path):
         # It took the lock between the two looks: it has just begun.

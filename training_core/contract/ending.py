@@ -1,0 +1,96 @@
+"""Ending a run from outside: signals to its worker, and the last word for one that is dead."""
+
+import contextlib
+import os
+import signal
+import socket
+import time
+
+from training_core.contract.errors import ExitCode, HeimdallError, UsageError
+from training_core.contract.lock import WorkerLock, is_locked, read_holder
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus, derive_status, recorded_state
+
+_DEATH_S = 10.0
+_WITHOUT_END = (RunStatus.CRASHED, RunStatus.QUEUED)
+
+
+def worker_pid(run: RunDir) -> int | None:
+    """The process that holds a run's lock on this machine; None where nobody does.
+
+    Raises:
+        HeimdallError: The holder lives on another machine.
+    """
+    if not is_locked(run.lock_path):
+        return None
+    holder = read_holder(run.lock_path)
+    if holder is None:
+        return None
+    if holder.host != socket.gethostname():
+        raise HeimdallError(
+            f"The worker of {run.id} cannot be signaled from here",
+            why=f"It runs on {holder.host}",
+            unharmed="It goes on",
+            action=f"Log in to {holder.host}, or send it a command: `heimdall-console runs stop {run.id}`",
+        )
+    return holder.pid
+
+
+def kill_worker(run: RunDir, reason: str) -> bool:
+    """End a run's whole process group now, and write the end that it can no longer write.
+
+    Returns:
+        Whether there was a worker.
+
+    Raises:
+        HeimdallError: It lives on another machine, belongs to somebody else, or does not die.
+    """
+    pid = worker_pid(run)
+    if pid is None:
+        return False
+    try:
+        # The worker leads a group of its own: its ranks and data loaders are in it.
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        # It was started some other way, in somebody else's group.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    except PermissionError as error:
+        raise HeimdallError(
+            f"The worker of {run.id} was not killed",
+            why="It belongs to another user",
+            unharmed="It goes on",
+        ) from error
+    deadline = time.monotonic() + _DEATH_S
+    while is_locked(run.lock_path):
+        if time.monotonic() > deadline:
+            raise HeimdallError(
+                f"The worker of {run.id} does not die",
+                why="It hangs in the kernel, most often in a driver or a network file system",
+                unharmed="Checkpoints that were announced are whole",
+                action="Look at it with ps; only the system can end it",
+            )
+        time.sleep(0.02)
+    write_end(run, RunStatus.KILLED, reason, ExitCode.INTERRUPTED)
+    return True
+
+
+def write_end(run: RunDir, status: RunStatus, reason: str, exit_code: ExitCode) -> bool:
+    """Write the last state for a worker that is dead or was never born.
+
+    Returns:
+        False where a worker is alive or has written an end: it stays as it is.
+    """
+    try:
+        lock = WorkerLock(run.lock_path)
+    except UsageError:
+        return False
+    try:
+        if derive_status(recorded_state(run), locked=False) not in _WITHOUT_END:
+            return False
+        with RunLogWriter(run.log_path) as log:
+            log.append("state", status=status.value, reason=reason, exit_code=int(exit_code))
+    finally:
+        lock.release()
+    return True
