@@ -33,8 +33,8 @@ test: environment ## Run all tests
 	$(PYTEST) -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-faults
-test-faults: environment ## Run only the tests that break something on purpose
-	$(PYTEST) -m faults $(PYTEST_ARGS)
+test-faults: environment ## Run the tests that break something on purpose, at full counts
+	HEIMDALL_FULL_FAULTS=1 $(PYTEST) -m faults $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: environment ## Check style and format (ruff)
