@@ -1,4 +1,4 @@
-"""Making runs, starting workers by name, and following what they write."""
+"""Making runs and starting workers by name."""
 
 import contextlib
 import getpass
@@ -9,10 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -24,10 +22,7 @@ from training_core.contract.errors import ExitCode, HeimdallError, UsageError
 from training_core.contract.lock import is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
-from training_core.contract.run_log import RunLogReader
 from training_core.contract.run_status import RunStatus
-
-Record = dict[str, Any]
 
 _PACKAGES = (
     "heimdall-console",
@@ -38,8 +33,6 @@ _PACKAGES = (
     "onnxruntime",
     "numpy",
 )
-_POLL_S = 0.1
-_OUTPUT_LINES = 12
 
 
 def launch_run(
@@ -178,54 +171,6 @@ class Worker:
 def start_worker(directory: RunDir, module: str = "training_core.worker") -> Worker:
     """Start a worker on the directory of a run or job: `python -m MODULE DIRECTORY`."""
     return Worker(directory, module)
-
-
-def follow(worker: Worker, offset: int = 0) -> Iterator[list[Record]]:
-    """What a worker writes, up to its end: a list ten times a second, often an empty one.
-
-    Args:
-        worker: As `start_worker` returned it.
-        offset: Byte of the log to begin at; for a resumed run, its length before.
-
-    Raises:
-        HeimdallError: The worker is gone and wrote no end.
-    """
-    reader = RunLogReader(worker.directory.log_path, offset)
-    while True:
-        # The other way round, a worker that ends in between would look crashed.
-        alive = worker.is_alive
-        records = reader.read_new()
-        yield records
-        if any(_is_end(record) for record in records):
-            worker.wait(5.0)
-            return
-        if not alive and not records:
-            raise crash_error(worker.directory)
-        time.sleep(_POLL_S)
-
-
-def crash_error(directory: RunDir) -> HeimdallError:
-    """The error for a worker that ended without saying why."""
-    lines: list[str] = []
-    with contextlib.suppress(OSError):
-        text = directory.output_path.read_bytes()[-20_000:].decode("utf-8", "replace")
-        lines = text.rstrip().splitlines()[-_OUTPUT_LINES:]
-    said = "\n".join(lines) if lines else "It printed nothing; the system may have ended it"
-    return HeimdallError(
-        "The worker ended without saying why",
-        why=f"The last lines that it printed:\n{said}",
-        unharmed="Its log and every checkpoint announced in it are whole",
-        action=f"Read {directory.output_path}",
-    )
-
-
-def _is_end(record: Record) -> bool:
-    if record["kind"] != "state":
-        return False
-    try:
-        return RunStatus(record.get("status", "")).has_ended
-    except ValueError:
-        return False
 
 
 def _absolute(path: str, source: Path | None) -> str:

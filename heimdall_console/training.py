@@ -1,7 +1,6 @@
 """What `run` does: a new run, a resumed one, or only the export of a checkpoint."""
 
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,11 @@ from heimdall_console.checkpoint_reference import (
     resolve_checkpoint,
     run_of_checkpoint,
 )
-from heimdall_console.error_text import error_lines
-from heimdall_console.following.lines import JsonDisplay, LineDisplay
-from heimdall_console.following.loop import Display, follow_to_end
-from heimdall_console.following.summary import summary_lines, summary_record
+from heimdall_console.following.loop import follow_to_end
+from heimdall_console.following.viewing import choose_display, show_end
 from heimdall_console.formatting import plain
 from heimdall_console.launcher import absolute_paths, launch_run, start_worker
 from heimdall_console.output import print_json
-from heimdall_console.publishing_state import PublishingState, show_waiting
 from heimdall_console.run_flags import blame_flags, differing_keys, overrides
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Terminal
@@ -34,13 +30,10 @@ from training_core.contract.config_file import (
 )
 from training_core.contract.errors import ConfigError, HeimdallError, UsageError
 from training_core.contract.files import write_atomic
-from training_core.contract.home import datasets_folder, home_path
+from training_core.contract.home import home_path
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
-
-_PUBLISH_WAIT_S = 30.0
-_SERVER_WAIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +138,7 @@ def export_checkpoint(request: Request) -> int:
 
 
 def _start_and_follow(run: RunDir, as_json: bool) -> int:
-    config, info = load_config(run.config_path), run.read_info()
+    config = load_config(run.config_path)
     progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
     # A resumed run has a past: it is known, but not shown again.
     earlier = RunLogReader(run.log_path)
@@ -153,60 +146,10 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
         progress.take(records)
     progress.status, progress.started, progress.exit_code = "starting", None, None
     worker = start_worker(run)
-    terminal = Terminal.of(sys.stdout)
-    display = _display(as_json, terminal, info.name, config)
+    display = choose_display(run, config, as_json=as_json)
     code = follow_to_end(worker, display, progress, offset=earlier.offset)
-    publishing = _published(run, config, progress)
-    if as_json:
-        print_json(summary_record(run, info, progress, publishing, code), indent=False)
-    else:
-        lines = summary_lines(
-            run, info, progress, publishing, terminal, _dataset_name(config, home_path())
-        )
-        sys.stdout.write("\n".join(lines) + "\n")
-    if progress.status == "failed":
-        _print_reason(progress)
+    show_end(run, config, progress, code, as_json=as_json, wait=True)
     return code
-
-
-def _display(as_json: bool, terminal: Terminal, name: str, config: Config) -> Display:
-    if as_json:
-        return JsonDisplay(sys.stdout, sys.stderr)
-    if not (terminal.interactive and terminal.unicode):
-        return LineDisplay(sys.stdout)
-    from heimdall_console.following.live import LiveDisplay
-
-    dataset = Path(config.data.dataset).name or config.data.class_path
-    return LiveDisplay(name, dataset)
-
-
-def _dataset_name(config: Config, home: Path) -> str:
-    """How a command line names the dataset: by name where it lies in the home."""
-    if not config.data.dataset:
-        return ""
-    path = Path(config.data.dataset)
-    return path.name if path.parent == datasets_folder(home).resolve() else str(path)
-
-
-def _published(run: RunDir, config: Config, progress: RunProgress) -> PublishingState:
-    if not config.tracking.enabled or not run.publisher_output_path.exists():
-        return PublishingState()
-    wait_s = _PUBLISH_WAIT_S if progress.status in ("finished", "stopped") else 0.0
-    began = time.time()
-
-    def is_over(state: PublishingState) -> bool:
-        if state.state in ("done", "gave_up"):
-            # A resumed run has the end of its earlier publishing there for a moment.
-            return state.updated >= (progress.started or 0.0)
-        # A server that is down for a while is nothing to wait for.
-        return state.state == "retrying" and time.time() - began > _SERVER_WAIT_S
-
-    return show_waiting(run, wait_s, sys.stderr, Terminal.of(sys.stderr), is_over)
-
-
-def _print_reason(progress: RunProgress) -> None:
-    for line in error_lines(progress.failure(), Terminal.of(sys.stderr)):
-        sys.stderr.write(line + "\n")
 
 
 def _refuse_other_configuration(request: Request, run: RunDir, home: Path) -> None:

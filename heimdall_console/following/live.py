@@ -24,6 +24,7 @@ from heimdall_console.formatting import (
 )
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Style
+from training_core.contract.run_dir import RunDir
 
 Record = dict[str, Any]
 
@@ -53,12 +54,24 @@ class LiveDisplay:
         name: Of the run.
         dataset: What it trains on.
         console: Where to draw; standard output when None.
+        run: Directory whose publishing is shown; None shows none.
+        hint: What Ctrl+C does, where it does not stop the run.
     """
 
-    def __init__(self, name: str, dataset: str, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        dataset: str,
+        console: Console | None = None,
+        *,
+        run: RunDir | None = None,
+        hint: str = "",
+    ) -> None:
         self._name = name
         self._dataset = dataset
         self._console = console or Console(highlight=False)
+        self._run = run
+        self._hint = hint or "Ctrl+C stops with a checkpoint"
         self._note = ""
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
@@ -100,7 +113,7 @@ class LiveDisplay:
         chart = self._chart(progress)
         if chart is not None:
             parts += [Text(), chart]
-        hint = self._note or "Ctrl+C stops with a checkpoint"
+        hint = self._note or self._hint
         parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
         return Group(*parts)
 

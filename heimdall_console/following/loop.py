@@ -1,4 +1,4 @@
-"""Following one worker to its end, with Ctrl+C as a request to stop."""
+"""Following a run to its end, and what Ctrl+C means meanwhile."""
 
 import signal
 import time
@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Protocol
 
-from heimdall_console.launcher import Worker, follow
+from heimdall_console.following.reading import Followed, LockedRun, follow
 from heimdall_console.run_progress import RunProgress
 from training_core.contract.errors import ExitCode
+from training_core.contract.run_dir import RunDir
 
 Record = dict[str, Any]
 
@@ -32,36 +33,58 @@ class Display(Protocol):
         """Nothing more comes."""
 
 
-class Interruption:
-    """Counts Ctrl+C and passes it on to a worker."""
+class Stoppable(Followed, Protocol):
+    """A worker that whoever follows it may end."""
 
-    def __init__(self, worker: Worker, display: Display, *, has_checkpoints: bool) -> None:
+    def request_stop(self) -> None:
+        """Ask to stop: the first time with a checkpoint, the second time now."""
+
+    def kill(self) -> None:
+        """End it, and write its end."""
+
+
+class Interruption:
+    """Counts Ctrl+C; what it means is decided by `act`."""
+
+    def __init__(self) -> None:
         self.count = 0
-        self._worker = worker
-        self._display = display
-        self._has_checkpoints = has_checkpoints
-        self._deadline = float("inf")
 
     def on_interrupt(self, number: int, frame: FrameType | None) -> None:
         """The handler: nothing is printed here, a signal may arrive inside a print."""
         self.count += 1
 
-    def act(self, told: int) -> int:
-        """Obey what was pressed since `told` times; returns the new count."""
-        while told < self.count:
-            told += 1
-            graceful = told == 1 and self._has_checkpoints
+    def act(self) -> bool:
+        """Obey what was pressed; True where following is over."""
+        return self.count > 0
+
+
+class StopWorker(Interruption):
+    """Ctrl+C stops the worker: with a checkpoint, then now, then by force."""
+
+    def __init__(self, worker: Stoppable, display: Display, *, has_checkpoints: bool) -> None:
+        super().__init__()
+        self._worker = worker
+        self._display = display
+        self._has_checkpoints = has_checkpoints
+        self._told = 0
+        self._deadline = float("inf")
+
+    def act(self) -> bool:
+        """Pass on what was pressed; following goes on until the worker has ended."""
+        while self._told < self.count:
+            self._told += 1
+            graceful = self._told == 1 and self._has_checkpoints
             self._display.note(STOPPING if graceful else STOPPING_NOW)
             self._worker.request_stop()
             if not graceful:
                 self._deadline = min(self._deadline, time.monotonic() + _GRACE_S)
-            if told > 2:
+            if self._told > 2:
                 self._deadline = time.monotonic()
         if time.monotonic() >= self._deadline:
             self._deadline = float("inf")
             self._display.note(KILLING)
             self._worker.kill()
-        return told
+        return False
 
     @property
     def was_immediate(self) -> bool:
@@ -70,14 +93,14 @@ class Interruption:
 
 
 def follow_to_end(
-    worker: Worker,
+    worker: Stoppable,
     display: Display,
     progress: RunProgress,
     *,
     offset: int = 0,
     has_checkpoints: bool = True,
 ) -> int:
-    """Show a worker's records until it ends; returns the exit code.
+    """Show a worker's records until it ends; returns the exit code. Ctrl+C stops the worker.
 
     Args:
         worker: What was started.
@@ -89,20 +112,56 @@ def follow_to_end(
     Raises:
         HeimdallError: The worker is gone and wrote no end.
     """
-    interruption = Interruption(worker, display, has_checkpoints=has_checkpoints)
-    told = 0
-    try:
-        with _handling(interruption):
-            for records in follow(worker, offset):
-                progress.take(records)
-                display.show(records, progress)
-                told = interruption.act(told)
-    finally:
-        display.close()
+    interruption = StopWorker(worker, display, has_checkpoints=has_checkpoints)
+    _follow(worker, display, progress, offset, interruption)
     # A worker that ended by itself in the same moment was not interrupted.
     if interruption.was_immediate and progress.exit_code != ExitCode.DONE:
         return int(ExitCode.INTERRUPTED)
+    return end_code(progress)
+
+
+def follow_until_detached(
+    run: RunDir, display: Display, progress: RunProgress, *, offset: int
+) -> bool:
+    """Show a run's records until it ends or Ctrl+C is pressed; the run is only read.
+
+    Args:
+        run: Whoever started its worker.
+        display: Is told everything and closed at the end.
+        progress: Is kept up to date.
+        offset: Byte of the log to begin at.
+
+    Returns:
+        Whether the end of the run was seen.
+
+    Raises:
+        HeimdallError: The worker is gone and wrote no end.
+    """
+    return _follow(LockedRun(run), display, progress, offset, Interruption())
+
+
+def end_code(progress: RunProgress) -> int:
+    """The exit code of a run that has ended."""
     return int(ExitCode.FAILED) if progress.exit_code is None else progress.exit_code
+
+
+def _follow(
+    followed: Followed,
+    display: Display,
+    progress: RunProgress,
+    offset: int,
+    interruption: Interruption,
+) -> bool:
+    try:
+        with _handling(interruption):
+            for records in follow(followed, offset):
+                progress.take(records)
+                display.show(records, progress)
+                if interruption.act():
+                    return False
+    finally:
+        display.close()
+    return True
 
 
 @contextmanager

@@ -1,0 +1,115 @@
+"""The records of a run or job up to its end, read from its directory."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from training_core.contract.errors import HeimdallError
+from training_core.contract.lock import is_locked
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_status import RunStatus, derive_status, recorded_state
+
+Record = dict[str, Any]
+
+_POLL_S = 0.1
+_OUTPUT_LINES = 12
+
+
+class Followed(Protocol):
+    """Something that writes a log until it ends."""
+
+    @property
+    def directory(self) -> RunDir:
+        """Where the log lies."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether more may come."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Let it leave; not longer than the time given."""
+
+
+class LockedRun:
+    """A run whose worker anybody may have started: it lives while its lock is held.
+
+    One that has not begun yet counts as alive, too.
+    """
+
+    def __init__(self, directory: RunDir) -> None:
+        self._directory = directory
+        self._has_begun = False
+
+    @property
+    def directory(self) -> RunDir:
+        """The run's directory."""
+        return self._directory
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker holds the lock, or none has taken it yet."""
+        if is_locked(self.directory.lock_path):
+            self._has_begun = True
+        elif not self._has_begun:
+            state = recorded_state(self.directory)
+            return derive_status(state, locked=False) is RunStatus.QUEUED
+        else:
+            return False
+        return True
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait until the lock is free."""
+        deadline = time.monotonic() + timeout_s
+        while is_locked(self.directory.lock_path) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
+    """What is written, up to the end: a list ten times a second, often an empty one.
+
+    Args:
+        followed: A worker that was started here, or a run.
+        offset: Byte of the log to begin at; for a resumed run, its length before.
+
+    Raises:
+        HeimdallError: The worker is gone and wrote no end.
+    """
+    reader = RunLogReader(followed.directory.log_path, offset)
+    while True:
+        # The other way round, a worker that ends in between would look crashed.
+        alive = followed.is_alive
+        records = reader.read_new()
+        yield records
+        if any(is_end(record) for record in records):
+            followed.wait(5.0)
+            return
+        if not alive and not records:
+            raise crash_error(followed.directory)
+        time.sleep(_POLL_S)
+
+
+def is_end(record: Record) -> bool:
+    """Whether a record says that nothing more will come."""
+    if record["kind"] != "state":
+        return False
+    try:
+        return RunStatus(record.get("status", "")).has_ended
+    except ValueError:
+        return False
+
+
+def crash_error(directory: RunDir) -> HeimdallError:
+    """The error for a worker that ended without saying why."""
+    lines: list[str] = []
+    with contextlib.suppress(OSError), directory.output_path.open("rb") as file:
+        file.seek(max(0, directory.output_path.stat().st_size - 20_000))
+        lines = file.read().decode("utf-8", "replace").rstrip().splitlines()[-_OUTPUT_LINES:]
+    said = "\n".join(lines) if lines else "It printed nothing; the system may have ended it"
+    return HeimdallError(
+        "The worker ended without saying why",
+        why=f"The last lines that it printed:\n{said}",
+        unharmed="Its log and every checkpoint announced in it are whole",
+        action=f"Read {directory.output_path}",
+    )
