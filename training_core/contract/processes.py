@@ -1,30 +1,45 @@
 """Processes that outlive whoever starts them."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PUBLISHER = "training_core.publishing.publisher"
 """The module that publishes a run."""
 
 
-def start_detached(module: str, directory: Path, output: Path) -> subprocess.Popen[bytes]:
+def start_detached(
+    module: str,
+    directory: Path,
+    output: Path,
+    *,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    working_folder: Path | None = None,
+) -> subprocess.Popen[bytes]:
     """Start `python -m MODULE DIRECTORY` in a session of its own, without input.
 
     Args:
         module: What to run.
-        directory: Its only argument: a run or job directory.
+        directory: Its first argument: a run or job directory, or a home.
         output: What it prints is appended to this file, never sent through a pipe that a
             viewer holds.
+        arguments: Further arguments.
+        environment: Variables that differ from those of this process.
+        working_folder: Where it looks for modules of one's own; this process's folder when None.
 
     Raises:
         OSError: The file cannot be written or the process not made.
     """
     with output.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", module, str(directory)],
+            [sys.executable, "-m", module, str(directory), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
+            cwd=working_folder,
+            env={**os.environ, **environment} if environment else None,
             start_new_session=True,
         )

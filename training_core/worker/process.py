@@ -8,7 +8,7 @@ from training_core.contract.errors import ExitCode, HeimdallError, StoppedError,
 from training_core.contract.jobs import JobDir
 from training_core.contract.lock import WorkerLock
 from training_core.contract.run_log import RunLogWriter
-from training_core.contract.run_status import RunStatus
+from training_core.contract.run_status import RunStatus, recorded_state
 from training_core.training.control import StopControl, StopNowError
 from training_core.worker.dispatch import do_job
 
@@ -55,12 +55,14 @@ def _refuse_second_start(job: JobDir) -> None:
     Raises:
         UsageError: Another start would write a second run into the same log.
     """
-    if job.log_path.exists() and job.log_path.stat().st_size > 0 and not job.resume_path.exists():
+    if job.resume_path.exists() or not job.log_path.exists() or not job.log_path.stat().st_size:
+        return
+    if recorded_state(job) != RunStatus.QUEUED:
         raise UsageError(
             f"{job.id} was not started again",
             why="It has been started before, and nothing says from which checkpoint to go on",
             unharmed="It is as it was",
-            action="Use --resume-training, or start a new run",
+            action=f"Use `heimdall-console run --resume {job.id}`, or start a new run",
         )
 
 
