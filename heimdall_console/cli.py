@@ -9,7 +9,8 @@ from heimdall_console.lazy_command import LazyCommand
 
 COMMANDS = {
     "run": "Train, evaluate, export and register a model.",
-    "runs": "List the runs of this home.",
+    "attach": "Follow a run, whoever started it.",
+    "runs": "List, watch, control and clear up the runs of this home.",
     "config": "Write, check and show configurations.",
     "data": "Import, generate and inspect datasets.",
     "evaluate": "Measure a model beside simple methods on the same rows.",

@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import orjson
 
-from heimdall_console.formatting import plain, shortened
+from heimdall_console.formatting import plain, shortened, size
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import HeimdallError
 from training_core.contract.processes import PUBLISHER, start_detached
@@ -29,6 +29,8 @@ class PublishingState:
     """What it waits for, such as a server that does not answer."""
     updated: float = 0.0
     """When it last wrote, seconds since 1970."""
+    behind_bytes: int | None = None
+    """How much of the log is not published yet; None where the publisher has not said."""
 
     @property
     def is_done(self) -> bool:
@@ -68,6 +70,14 @@ class PublishingState:
             return f"not published: {plain(self.waits_for)}"
         return f"not published yet: {plain(self.waits_for) or 'the publisher is at work'}"
 
+    def lag_text(self) -> str:
+        """How far behind the log it is and why, in a few words; empty without a publisher."""
+        if not self.state or self.is_done:
+            return self.state and "published"
+        behind = "starting" if self.behind_bytes is None else f"{size(self.behind_bytes)} behind"
+        reason = f": {plain(self.waits_for)}" if self.waits_for else ""
+        return f"{behind}{reason}"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
@@ -76,6 +86,7 @@ class PublishingState:
             "tracking_uri": self.tracking_uri,
             "registered": self.registered,
             "waits_for": self.waits_for,
+            "behind_bytes": self.behind_bytes,
         }
 
 
@@ -88,7 +99,7 @@ def read_publishing(run: RunDir) -> PublishingState:
     if not isinstance(found, dict):
         return PublishingState("starting")
     registered = found.get("registered")
-    updated = found.get("updated")
+    updated, offset = found.get("updated"), found.get("offset")
     return PublishingState(
         state=str(found.get("state", "")),
         mlflow_run_id=str(found.get("mlflow_run_id") or ""),
@@ -98,7 +109,15 @@ def read_publishing(run: RunDir) -> PublishingState:
         else [],
         waits_for=str(found.get("waits_for") or ""),
         updated=float(updated) if isinstance(updated, int | float) else 0.0,
+        behind_bytes=_behind(run, offset) if isinstance(offset, int) else None,
     )
+
+
+def _behind(run: RunDir, offset: int) -> int:
+    try:
+        return max(0, run.log_path.stat().st_size - offset)
+    except OSError:
+        return 0
 
 
 def wait_for_publishing(

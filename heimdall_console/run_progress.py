@@ -33,9 +33,6 @@ class RunProgress:
     epochs: int | None = None
     latest: dict[str, float] = field(default_factory=dict)
     """Last value of every metric."""
-    best: dict[str, float] = field(default_factory=dict)
-    """All metrics of the validation with the best monitored value."""
-    best_epoch: int | None = None
     history: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     """Validation metric → its finite values with their epochs."""
     checkpoints: int = 0
@@ -44,7 +41,24 @@ class RunProgress:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     task: tuple[str, int, int | None] | None = None
     """What is being done beside the training: name, done, total."""
+    hardware: dict[str, Any] | None = None
+    """The last `hardware` record."""
+    alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Name → the last `alert` record of what has not cleared."""
+    command: dict[str, Any] | None = None
+    """The last answer to a command."""
+    _bests: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def best(self) -> dict[str, float]:
+        """All metrics of the validation with the best monitored value."""
+        return self._bests[-1][2] if self._bests else {}
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Its epoch."""
+        return self._bests[-1][1] if self._bests else None
 
     @property
     def steps_per_s(self) -> float | None:
@@ -104,12 +118,19 @@ class RunProgress:
         if self.started is None:
             self.started = _time(record)
         self.ended = _time(record)
+        # What was measured before a pause says nothing of the time after it.
+        self._marks.clear()
+        if self.status == "starting":
+            self.alerts.clear()
 
     def _take_resumed(self, record: dict[str, Any]) -> None:
         self.step = _whole(record.get("step"), self.step)
         self.epoch = _whole(record.get("epoch"), self.epoch)
         self.started = _time(record)
         self._marks.clear()
+        # What lay behind the checkpoint did not happen.
+        while self._bests and self._bests[-1][0] > self.step:
+            self._bests.pop()
 
     def _take_metrics(self, record: dict[str, Any]) -> None:
         given = record.get("values")
@@ -128,7 +149,7 @@ class RunProgress:
             if name.startswith(("val/", "val_")) and math.isfinite(value):
                 self._remember(name, value)
         if self.monitor in values and self._is_better(values[self.monitor]):
-            self.best, self.best_epoch = values, self.epoch
+            self._bests.append((self.step, self.epoch, values))
 
     def _remember(self, name: str, value: float) -> None:
         past = self.history.setdefault(name, [])
@@ -164,6 +185,18 @@ class RunProgress:
         self.last_checkpoint = record
         if record.get("best"):
             self.best_checkpoint = record
+
+    def _take_hardware(self, record: dict[str, Any]) -> None:
+        self.hardware = record
+
+    def _take_alert(self, record: dict[str, Any]) -> None:
+        name = str(record.get("name", ""))
+        self.alerts.pop(name, None)
+        if not record.get("cleared"):
+            self.alerts[name] = record
+
+    def _take_command(self, record: dict[str, Any]) -> None:
+        self.command = record
 
     def _take_artifact(self, record: dict[str, Any]) -> None:
         self.artifacts.append(record)

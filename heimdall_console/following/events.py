@@ -42,8 +42,12 @@ def notable_events(record: Record) -> Iterator[Event]:
                 detail = plain(record["detail"], keep_lines=True).splitlines()[-_DETAIL_LINES:]
                 yield "", "\n".join(detail), "plain"
         case "alert":
-            advice = f" — {record['advice']}" if record.get("advice") else ""
-            yield "alert", plain(f"{record.get('text', '')}{advice}"), "warning"
+            over = bool(record.get("cleared"))
+            yield (
+                "alert",
+                f"{'over: ' if over else ''}{alert_text(record)}",
+                ("plain" if over else "warning"),
+            )
         case "artifact" if not str(record.get("name")).endswith(".json"):
             where = f"{record.get('name', '')} in {record.get('path', '')}"
             yield "exported", f"{plain(where)}  {_size(record)}".rstrip(), "accent"
@@ -51,10 +55,23 @@ def notable_events(record: Record) -> Iterator[Event]:
             where = f"from step {_int(record, 'step'):,}, epoch {_int(record, 'epoch') + 1}"
             yield "resumed", where, "accent"
         case "command":
-            text = (
-                f"{record.get('name', '')} {record.get('outcome', '')} {record.get('reason') or ''}"
-            )
-            yield "command", plain(text.strip()), "accent"
+            style = "warning" if record.get("outcome") == "refused" else "accent"
+            yield "command", command_text(record), style
+
+
+def alert_text(record: Record) -> str:
+    """What was seen, and what to do about it."""
+    advice = f" — {record['advice']}" if record.get("advice") else ""
+    return plain(f"{record.get('text') or record.get('name', '')}{advice}")
+
+
+def command_text(record: Record) -> str:
+    """What was asked and how it was answered."""
+    given = record.get("arguments")
+    values = [str(value) for value in given.values()] if isinstance(given, dict) else []
+    asked = " ".join([str(record.get("name", "")).replace("_", " "), *values])
+    reason = f" — {record['reason']}" if record.get("reason") else ""
+    return plain(f"{asked}: {record.get('outcome', '')}{reason}")
 
 
 def checkpoint_text(record: Record) -> str:

@@ -22,6 +22,8 @@ from heimdall_console.formatting import (
     shortened,
     size,
 )
+from heimdall_console.hardware_text import hardware_text
+from heimdall_console.publishing_state import read_publishing
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Style
 from training_core.contract.run_dir import RunDir
@@ -38,6 +40,8 @@ _STYLES: dict[Style, str] = {
     "bad": "red",
 }
 _GLYPHS = {"starting": "○", "running": "●", "paused": "‖", "queued": "○", "finished": "✓"}
+_WAITING = {"queued": "waiting for its turn", "paused": "paused"}
+_STATE_STYLES = {"running": "green", "paused": "yellow"}
 # In this order; other metrics of the validation follow while there is room.
 _FIRST = ("val/median_m", "val/mean_m", "val/p90_m")
 _LABEL_WIDTH = 24
@@ -76,6 +80,7 @@ class LiveDisplay:
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
         )
+        self._lag_text, self._lag_read_at = "", float("-inf")
         self._started = time.time()
         self._drawn_at = 0.0
         self._live.start()
@@ -110,12 +115,41 @@ class LiveDisplay:
             parts += [Text(), metrics]
         if progress.last_checkpoint is not None:
             parts += [Text(), self._checkpoint_line(progress)]
+        parts += self._surroundings(progress)
         chart = self._chart(progress)
         if chart is not None:
             parts += [Text(), chart]
         hint = self._note or self._hint
         parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
         return Group(*parts)
+
+    def _surroundings(self, progress: RunProgress) -> list[RenderableType]:
+        """Devices, publishing and what is wrong, one line each where there is something to say."""
+        rows: list[tuple[str, str, str]] = []
+        hardware = hardware_text(progress.hardware)
+        if hardware:
+            rows.append(("hardware", hardware, "default not dim"))
+        lag = self._lag()
+        if lag:
+            rows.append(("publishing", lag, "default not dim"))
+        rows += [
+            (f"alert {plain(name)}", plain(record.get("text", "")), "yellow")
+            for name, record in progress.alerts.items()
+        ]
+        lines: list[RenderableType] = []
+        for label, value, style in rows:
+            line = Text(f" {shortened(label, _LABEL_WIDTH - 1):<{_LABEL_WIDTH}}", style="dim")
+            line.append(shortened(value, self._console.width - _LABEL_WIDTH - 2), style=style)
+            lines.append(line)
+        return lines
+
+    def _lag(self) -> str:
+        if self._run is None or not self._run.publisher_output_path.exists():
+            return ""
+        if time.monotonic() - self._lag_read_at >= 1.0:
+            self._lag_read_at = time.monotonic()
+            self._lag_text = read_publishing(self._run).lag_text()
+        return self._lag_text
 
     def _print_above(self, record: Record, label: str, text: str, style: Style) -> None:
         line = Text(f" {clock(record)}  ", style="dim")
@@ -138,14 +172,15 @@ class LiveDisplay:
         if room >= 8:
             line.append(f"  {shortened(plain(self._dataset), room)}", style="dim")
         line.append(" " * max(2, width - len(line) - len(right) - 1))
-        line.append(state, style="green" if status == "running" else "cyan")
+        line.append(state, style=_STATE_STYLES.get(status, "cyan"))
         line.append(f"  {elapsed}", style="dim")
         return line
 
     def _progress_lines(self, progress: RunProgress) -> list[RenderableType]:
         width = self._console.width
         if progress.epochs is None and progress.total_steps is None:
-            what = progress.task[0] if progress.task else "loading libraries and data"
+            loading = "loading libraries and data"
+            what = progress.task[0] if progress.task else _WAITING.get(progress.status, loading)
             return [Text(f" {plain(what)} …", style="cyan")]
         epoch = f"epoch {min(progress.epoch + 1, progress.epochs or 10**9)}"
         if progress.epochs:
@@ -214,7 +249,7 @@ class LiveDisplay:
         names = [name for name in dict.fromkeys(first) if name in known]
         # What else a validation measured, where the terminal is tall enough.
         chart = _CHART_ROWS + 2 if self._console.height >= _ROWS_FOR_CHART else 0
-        room = self._console.height - 15 - chart - len(names)
+        room = self._console.height - 18 - chart - len(names)
         if len(names) <= 2:
             room = max(room, 4)
         others = [n for n in known if n not in names and not n.startswith("test/")]

@@ -15,6 +15,7 @@ Record = dict[str, Any]
 
 _POLL_S = 0.1
 _OUTPUT_LINES = 12
+_ENDS = ("finished", "stopped", "failed", "killed")
 
 
 class Followed(Protocol):
@@ -86,6 +87,8 @@ def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
             followed.wait(5.0)
             return
         if not alive and not records:
+            if recorded_state(followed.directory) in _ENDS:
+                return
             raise crash_error(followed.directory)
         time.sleep(_POLL_S)
 

@@ -12,17 +12,46 @@ from types import FrameType
 from typing import Any
 
 from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
+from training_core.contract.commands import (
+    Asked,
+    CheckpointCommand,
+    Command,
+    ExtendEpochsCommand,
+    PauseCommand,
+    ResumeCommand,
+    StopCommand,
+    waiting_commands,
+)
 from training_core.contract.lock import WorkerLock
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 
 STEPS = 40
+HARDWARE: dict[str, Any] = {
+    "gpus": [
+        {
+            "index": 0,
+            "name": "Fake GPU",
+            "utilization_percent": 87,
+            "used_bytes": 11_200_000_000,
+            "total_bytes": 24_000_000_000,
+            "temperature_c": 63,
+        }
+    ],
+    "torch": [],
+    "rss_bytes": 2_100_000_000,
+    "cpu_percent": 140.0,
+    "disk_free_bytes": 512_000_000_000,
+}
 
 
 class FakeTraining:
     def __init__(self, run: RunDir, log: RunLogWriter, plan: dict[str, Any]) -> None:
         self.run, self.log, self.plan = run, log, plan
         self.asked_to_stop = 0
+        self.is_paused = False
+        self.stops_after_epoch = False
+        self.epochs = int(plan.get("epochs", 3))
         signal.signal(signal.SIGTERM, self.on_terminate)
 
     def on_terminate(self, number: int, frame: FrameType | None) -> None:
@@ -30,29 +59,33 @@ class FakeTraining:
 
     def work(self) -> int:
         log, plan = self.log, self.plan
-        epochs = int(plan.get("epochs", 3))
+        time.sleep(float(plan.get("loading_s", 0.0)))
         log.append("message", level="info", text=plan.get("message", "12,345 parameters on cpu"))
         log.append("state", status="running")
-        for epoch in range(epochs):
+        epoch = -1
+        while (epoch := epoch + 1) < self.epochs and not self.stops_after_epoch:
             for batch in range(STEPS):
                 if plan.get("crash_at") == (epoch * STEPS + batch):
                     print("Segmentation fault (core dumped)", file=sys.stderr, flush=True)
                     sys.exit(139)
+                self.obey(epoch, batch)
                 if self.asked_to_stop > 1:
                     return self.end("killed", 130, reason="A second request to stop")
                 if self.asked_to_stop and not plan.get("is_deaf"):
                     self.checkpoint(epoch, batch, 9.0, "stop")
                     return self.end("stopped", 4, reason="Stopped as asked")
-                self.step(epoch, batch, epochs)
+                self.step(epoch, batch)
                 time.sleep(float(plan.get("step_s", 0.002)))
             self.validate(epoch)
+        if self.stops_after_epoch:
+            return self.end("stopped", 4, reason="Stopped as asked")
         if plan.get("error"):
             error = plan["error"]
             return self.end("failed", error["exit_code"], reason=error["what"], error=error)
         self.log.append(
             "metrics",
-            step=epochs * STEPS,
-            epoch=epochs - 1,
+            step=self.epochs * STEPS,
+            epoch=self.epochs - 1,
             values={
                 "test/median_m": 132.4,
                 "test/mean_m": 170.2,
@@ -63,14 +96,60 @@ class FakeTraining:
         self.artifact()
         return self.end("finished", 0)
 
-    def step(self, epoch: int, batch: int, epochs: int) -> None:
+    def obey(self, epoch: int, batch: int) -> None:
+        """Answer what lies in `commands/`; stay here while paused."""
+        while True:
+            for asked in [] if self.plan.get("ignores_commands") else waiting_commands(self.run):
+                asked.discard()
+                if asked.command is None or asked.command.name in self.plan.get("refuses", []):
+                    self.answer(asked, "refused", asked.problem or "It is not possible here")
+                else:
+                    self.answer(asked, "accepted", "")
+                    if self.do(asked.command, epoch, batch):
+                        self.answer(asked, "done", "")
+            if not self.is_paused or self.asked_to_stop:
+                return
+            time.sleep(0.01)
+
+    def do(self, command: Command, epoch: int, batch: int) -> bool:
+        match command:
+            case PauseCommand() | ResumeCommand():
+                self.is_paused = isinstance(command, PauseCommand)
+                self.log.append("state", status="paused" if self.is_paused else "running")
+            case StopCommand(when="now"):
+                self.asked_to_stop = 1
+                return False
+            case StopCommand():
+                self.stops_after_epoch = True
+                return False
+            case CheckpointCommand():
+                self.checkpoint(epoch, batch, 9.0, "request")
+            case ExtendEpochsCommand():
+                self.epochs = command.epochs
+        return True
+
+    def answer(self, asked: Asked, outcome: str, reason: str) -> None:
+        command = asked.command
+        self.log.append(
+            "command",
+            id=asked.id,
+            name=command.name if command else "",
+            arguments=command.arguments() if command else {},
+            outcome=outcome,
+            reason=reason,
+        )
+
+    def step(self, epoch: int, batch: int) -> None:
         step = epoch * STEPS + batch + 1
         values = {"train/loss": 6.0 / (1 + 0.02 * step), "learning_rate": 1e-3}
         self.log.append("metrics", step=step, epoch=epoch, values=values)
         if batch % 5 == 4:
+            total = self.epochs * STEPS
             self.log.append(
-                "task", name="train", done=step, total=epochs * STEPS, epoch=epoch, epochs=epochs
+                "task", name="train", done=step, total=total, epoch=epoch, epochs=self.epochs
             )
+        if batch == 0:
+            self.log.append("hardware", **HARDWARE)
 
     def validate(self, epoch: int) -> None:
         loss = 5.0 - 0.5 * epoch

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from training_core.contract.config import Config
+from training_core.contract.config_template import render_resolved
 from training_core.contract.datasets import (
     SUMMARY_FILE,
     TABLE_FILES,
@@ -17,6 +19,10 @@ from training_core.contract.datasets import (
     SplitSummary,
     stamps,
 )
+from training_core.contract.processes import start_detached
+from training_core.contract.run_dir import RunInfo, create_run, new_id
+from training_core.contract.run_log import RunLogReader
+from training_core.contract.sections import TrackingSection
 
 TIMEOUT_S = 60
 
@@ -35,6 +41,49 @@ def fake_command(plan: dict[str, Any], *arguments: str) -> list[str]:
     """Command line of the program with a fake worker."""
     program = [sys.executable, "-m", "tests.console.run_with_fake_worker"]
     return [*program, json.dumps(plan), *arguments]
+
+
+class FakeRun:
+    """A run with a fake worker that nobody follows.
+
+    Args:
+        home: Where it is made.
+        plan: What the worker does.
+    """
+
+    def __init__(self, home: Path, plan: dict[str, Any], name: str = "morning") -> None:
+        info = RunInfo(
+            id=new_id(time.time()), name=name, experiment="trial", created=time.time(), user="ada"
+        )
+        config = Config(tracking=TrackingSection(enabled=False))
+        self.run = create_run(home, info, render_resolved(config))
+        (self.run.path / "plan.json").write_text(json.dumps(plan))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "FakeRun":
+        """Start its worker and wait until it trains."""
+        fake = "tests.console.fake_worker"
+        self.process = start_detached(fake, self.run.path, self.run.output_path)
+        wait_until(lambda: "metrics" in self.kinds() or self.process_ended(), "the worker trains")
+        return self
+
+    def process_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def kinds(self) -> list[str]:
+        """Kinds of all records so far."""
+        return [record["kind"] for record in RunLogReader(self.run.log_path).read_new()]
+
+    def wait(self) -> int:
+        """Wait for the worker's end; its exit code."""
+        assert self.process is not None
+        return self.process.wait(TIMEOUT_S)
+
+    def stop(self) -> None:
+        """End the worker where it still lives."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(TIMEOUT_S)
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

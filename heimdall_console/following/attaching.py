@@ -1,0 +1,100 @@
+"""Following a run that somebody else started, without ever touching it."""
+
+import sys
+
+from heimdall_console.following.lines import JsonDisplay, LineDisplay
+from heimdall_console.following.loop import Display, end_code, follow_until_detached
+from heimdall_console.following.reading import crash_error
+from heimdall_console.following.viewing import choose_display, show_end
+from heimdall_console.run_progress import RunProgress
+from training_core.contract.config import Config
+from training_core.contract.config_file import load_config
+from training_core.contract.errors import ExitCode, HeimdallError
+from training_core.contract.lock import is_locked
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_status import RunStatus, derive_status
+
+_HINT = "Ctrl+C detaches, the run goes on"
+_CHUNK_BYTES = 4 * 1024 * 1024
+
+
+def attach(run: RunDir, *, as_json: bool) -> int:
+    """Show a run from its start to its end, or until Ctrl+C; returns the exit code.
+
+    Lines and JSON begin with the first record; a display that redraws itself shows the present.
+    The code is the run's own where its end was shown, and 0 where it goes on.
+
+    Raises:
+        HeimdallError: The run's worker is gone and wrote no end.
+    """
+    config = _configuration(run)
+    progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
+    # In the other order a run that ends in between would look crashed.
+    locked = is_locked(run.lock_path)
+    display = choose_display(run, config, as_json=as_json, hint=_HINT)
+    try:
+        offset = _catch_up(run, display, progress)
+    except BaseException:
+        display.close()
+        raise
+    status = derive_status(progress.status or None, locked)
+    if status.has_ended:
+        display.close()
+        return _end(run, config, progress, status, as_json=as_json, seen=False)
+    if status is RunStatus.QUEUED:
+        progress.status = status.value
+    try:
+        if not follow_until_detached(run, display, progress, offset=offset):
+            _say_detached(run, as_json)
+            return int(ExitCode.DONE)
+        status = RunStatus(progress.status)
+    except HeimdallError:
+        status = RunStatus.CRASHED
+    return _end(run, config, progress, status, as_json=as_json, seen=True)
+
+
+def _catch_up(run: RunDir, display: Display, progress: RunProgress) -> int:
+    reader = RunLogReader(run.log_path)
+    shows_past = isinstance(display, LineDisplay | JsonDisplay)
+    while records := reader.read_new(_CHUNK_BYTES):
+        progress.take(records)
+        if shows_past:
+            display.show(records, progress)
+    return reader.offset
+
+
+def _end(
+    run: RunDir,
+    config: Config,
+    progress: RunProgress,
+    status: RunStatus,
+    *,
+    as_json: bool,
+    seen: bool,
+) -> int:
+    progress.status = status.value
+    crashed = status is RunStatus.CRASHED
+    code = int(ExitCode.FAILED) if crashed else end_code(progress)
+    show_end(run, config, progress, code, as_json=as_json, wait=seen)
+    if crashed:
+        raise crash_error(run)
+    return code
+
+
+def _say_detached(run: RunDir, as_json: bool) -> None:
+    stream = sys.stderr if as_json else sys.stdout
+    stream.write(
+        f"Detached from {run.id}; it goes on.\n"
+        f"  come back   heimdall-console attach {run.id}\n"
+        f"  stop it     heimdall-console runs stop {run.id}\n"
+    )
+
+
+def _configuration(run: RunDir) -> Config:
+    """The run's configuration; the defaults where a newer program wrote it."""
+    run.read_info()
+    try:
+        return load_config(run.config_path)
+    except HeimdallError:
+        return Config()

@@ -1,0 +1,55 @@
+"""What a `hardware` record says, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from heimdall_console.formatting import percent, plain, size
+
+
+def hardware_text(record: Mapping[str, Any] | None) -> str:
+    """The devices, the processor and the memory on one line; empty where nothing is known."""
+    if not record:
+        return ""
+    parts = [*_gpu_texts(record)]
+    if (cpu := _figure(record.get("cpu_percent"))) is not None:
+        parts.append(f"CPU {cpu:.0f} %")
+    if (rss := _figure(record.get("rss_bytes"))) is not None:
+        parts.append(f"memory {size(rss)}")
+    if (wait := _figure(record.get("data_wait_share"))) is not None:
+        parts.append(f"waits for data {percent(wait)}")
+    if (free := _figure(record.get("disk_free_bytes"))) is not None:
+        parts.append(f"disk {size(free)} free")
+    return "   ".join(parts)
+
+
+def gpu_text(record: Mapping[str, Any] | None) -> str:
+    """The devices alone, as short as they can be said."""
+    gpus = _gpus(record or {})
+    loads = [_figure(gpu.get("utilization_percent")) for gpu in gpus]
+    return " ".join(f"{load:.0f} %" for load in loads if load is not None)
+
+
+def _gpu_texts(record: Mapping[str, Any]) -> list[str]:
+    gpus = _gpus(record)
+    texts = []
+    for gpu in gpus:
+        figures = []
+        if (load := _figure(gpu.get("utilization_percent"))) is not None:
+            figures.append(f"{load:.0f} %")
+        used, total = _figure(gpu.get("used_bytes")), _figure(gpu.get("total_bytes"))
+        if used is not None:
+            figures.append(size(used) + (f" of {size(total)}" if total else ""))
+        if (heat := _figure(gpu.get("temperature_c"))) is not None:
+            figures.append(f"{heat:.0f} °C")
+        name = f"GPU {plain(gpu.get('index', ''))}".rstrip() if len(gpus) > 1 else "GPU"
+        texts.append(" ".join([name, *figures]))
+    return texts
+
+
+def _gpus(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = record.get("gpus")
+    return [gpu for gpu in given if isinstance(gpu, dict)] if isinstance(given, list) else []
+
+
+def _figure(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
