@@ -1,12 +1,12 @@
 """The status of a run, derived from its log and its lock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
 from training_core.contract.lock import is_locked
+from training_core.contract.log_tail import read_tail
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_log import Record
 
 
 class RunStatus(StrEnum):
@@ -47,33 +47,39 @@ def derive_status(last_state: str | None, locked: bool) -> RunStatus:
     return RunStatus.CRASHED
 
 
-def last_state(records: Iterable[Mapping[str, Any]]) -> str | None:
-    """Status of the last `state` record."""
-    found = None
-    for record in records:
-        if record["kind"] == "state" and isinstance(record.get("status"), str):
-            found = record["status"]
-    return found
+def status_of(state: Record | None) -> str | None:
+    """What a `state` record says; None without a record."""
+    return None if state is None else str(state["status"])
 
 
 def recorded_state(run: RunDir) -> str | None:
     """Status of the last `state` record of a run's log."""
-    reader, state = RunLogReader(run.log_path), None
-    while records := reader.read_new():
-        state = last_state(records) or state
-    return state
+    return status_of(read_tail(run.log_path, from_byte=0).state)
 
 
 def run_status(run: RunDir) -> RunStatus:
-    """Read a run's status from its files; the lock is looked at before the log.
+    """Read a run's status from its files, at a cost that its log's length does not change.
 
-    In the other order a run that ends in between would look crashed. Not for the holder of
-    the lock: looking drops it.
+    Not for the holder of the lock: looking drops it.
+    """
+    found = status_of(read_tail(run.log_path).state)
+    if found is not None and (status := derive_status(found, locked=True)).has_ended:
+        return status  # An end is an end, whoever holds the lock.
+    return status_with_lock(run, lambda: recorded_state(run))
+
+
+def status_with_lock(run: RunDir, read_state: Callable[[], str | None]) -> RunStatus:
+    """The status of a run whose end is not known; the lock is looked at before the log.
+
+    In the other order a run that ends in between would look crashed.
+
+    Args:
+        run: The run.
+        read_state: Reads the status of its last `state` record.
     """
     locked = is_locked(run.lock_path)
-    state = recorded_state(run)
-    status = derive_status(state, locked)
+    status = derive_status(read_state(), locked)
     if status is RunStatus.CRASHED and is_locked(run.lock_path):
         # It took the lock between the two looks: it has just begun.
-        return derive_status(state, locked=True)
+        return derive_status(read_state(), locked=True)
     return status
