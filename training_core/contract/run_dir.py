@@ -1,5 +1,6 @@
 """The directory of a run: its names and how it is made."""
 
+import itertools
 import os
 import re
 import secrets
@@ -119,6 +120,11 @@ class RunDir:
         return self.path / "publisher.json"
 
     @property
+    def publisher_lock_path(self) -> Path:
+        """Held by the publisher while it lives."""
+        return self.path / "publisher.lock"
+
+    @property
     def publisher_output_path(self) -> Path:
         """What the publisher printed."""
         return self.path / "publisher.log"
@@ -164,27 +170,52 @@ def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:
     return RunDir(runs / info.id)
 
 
+def is_run_id(name: str) -> bool:
+    """Whether a name can be a run's id: never hidden, never a path."""
+    return _ID.match(name) is not None
+
+
 def find_run(home: Path, reference: str) -> RunDir:
     """The run of an id, a unique prefix of one, `@last`, or a path to its directory.
 
     Raises:
         UsageError: There is none, or several.
     """
-    as_path = Path(reference).expanduser()
-    if os.sep in reference and (as_path / "run.json").is_file():
-        return RunDir(as_path.absolute())
     runs = runs_folder(home)
-    ids = sorted(p.name for p in runs.iterdir() if _ID.match(p.name)) if runs.is_dir() else []
-    if reference == "@last" and ids:
-        return RunDir(runs / ids[-1])
-    matching = [run_id for run_id in ids if run_id.startswith(reference)] if reference else []
-    if reference in matching:
-        matching = [reference]
-    if len(matching) == 1:
-        return RunDir(runs / matching[0])
+    if os.sep in reference:
+        found = [run] if (run := _at_path(reference)) is not None else []
+        why = "A reference with a slash is the path of a run's directory, and this is none"
+    else:
+        try:
+            ids = list(filter(is_run_id, os.listdir(runs)))
+        except OSError:
+            ids = []
+        if reference == "@last":
+            newest_first = (RunDir(runs / run_id) for run_id in sorted(ids, reverse=True))
+            found = list(itertools.islice(filter(_is_run, newest_first), 1))
+        else:
+            matching = [i for i in ids if i.startswith(reference)] if reference else []
+            chosen = [reference] if reference in matching else matching
+            found = [run for i in chosen if _is_run(run := RunDir(runs / i))]
+        why = f"{len(found)} of the {len(ids)} runs in {runs} begin with it"
+    if len(found) == 1:
+        return found[0]
     raise UsageError(
-        f"There is no run {reference}" if not matching else f"{reference} fits several runs",
-        why=f"{len(matching)} of the {len(ids)} runs in {runs} begin with it",
+        f"{reference} fits several runs" if found else f"There is no run {reference}",
+        why=why,
         unharmed="Nothing was changed",
         action="Name an id, the unique start of one, or @last",
     )
+
+
+def _at_path(reference: str) -> RunDir | None:
+    try:
+        # Resolved, so that the id of `somewhere/..` is a name.
+        run = RunDir(Path(reference).expanduser().resolve())
+        return run if not run.id.startswith(".") and _is_run(run) else None
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _is_run(run: RunDir) -> bool:
+    return run.info_path.is_file()
