@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from training_core.contract.errors import HeimdallError, TrackingError
 from training_core.contract.home import ensure_folder, tracking_uri
-from training_core.contract.secrets import Credentials, credentials
+from training_core.contract.secrets import credentials
 from training_core.publishing.metric_points import Point, safe_name
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ _ENVIRONMENT = {
 }
 
 
+# Variables that we set from the credentials file: the file may hold others by the next look.
+_from_file: set[str] = set()
+
+
 class RefusedError(TrackingError):
     """The server will never take this: repeating it is useless."""
 
@@ -68,7 +72,7 @@ class MlflowStore:
             TrackingError: The address is not one of MLflow, or the database cannot be made.
         """
         uri = tracking_uri(home, configured_uri)
-        _set_environment(credentials(home))
+        _set_environment(home)
         is_database = not uri.startswith(("http://", "https://", "databricks"))
         artifacts = ensure_folder(home) / "artifacts" if is_database else None
         with _explained(f"MLflow at {uri} cannot be used"), _one_at_a_time(uri, home):
@@ -89,10 +93,14 @@ class MlflowStore:
         from mlflow.entities import ViewType
 
         with self.explained("The run could not be looked up"):
-            experiments = [
-                found.experiment_id
-                for found in self.client.search_experiments(view_type=ViewType.ACTIVE_ONLY)
-            ]
+            experiments, token = [], None
+            while True:
+                page = self.client.search_experiments(
+                    view_type=ViewType.ACTIVE_ONLY, page_token=token
+                )
+                experiments += [found.experiment_id for found in page]
+                if not (token := page.token):
+                    break
             runs = self.client.search_runs(
                 experiments,
                 filter_string=f"tags.`{RUN_TAG}` = '{run_id}'",
@@ -127,7 +135,7 @@ class MlflowStore:
         with self.explained("The parameters were not published"):
             known = self.client.get_run(mlflow_run_id).data.params
             new = [
-                Param(key, value[:_LONGEST_PARAM])
+                Param(key, _storable(value[:_LONGEST_PARAM]))
                 for key, value in ((safe_name(k, {}), v) for k, v in params.items())
                 if key not in known
             ]
@@ -219,20 +227,34 @@ class MlflowStore:
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:
-    return {safe_name(key, {}): value[:_LONGEST_TAG] for key, value in tags.items() if value != ""}
+    return {
+        safe_name(key, {}): _storable(value[:_LONGEST_TAG])
+        for key, value in tags.items()
+        if value != ""
+    }
 
 
-def _set_environment(keys: Credentials) -> None:
+def _storable(text: str) -> str:
+    """The text without what PostgreSQL refuses for good."""
+    return text.replace("\0", "\ufffd")
+
+
+def _set_environment(home: Path) -> None:
     """Bound every wait of the client, and hand it the credentials it reads from there."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    for name in _from_file:
+        os.environ.pop(name, None)
+    _from_file.clear()
+    keys = credentials(home)
     for name, secret in (
         ("MLFLOW_TRACKING_TOKEN", keys.tracking_token),
         ("MLFLOW_TRACKING_USERNAME", keys.tracking_username),
         ("MLFLOW_TRACKING_PASSWORD", keys.tracking_password),
     ):
-        if secret is not None:
+        if secret is not None and not os.environ.get(name):
             os.environ[name] = secret.get_secret_value()
+            _from_file.add(name)
 
 
 @contextmanager
@@ -276,7 +298,8 @@ def _translated(what: str, error: Any) -> TrackingError:
             what,
             why=f"The MLflow server does not accept the credentials ({message})",
             unharmed=_UNHARMED,
-            action="Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD",
+            action="Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and _PASSWORD, or write "
+            "them into credentials.toml of the home: it is read again at every attempt",
         )
     if code == "INVALID_PARAMETER_VALUE" and status == 400 and "'active' state" not in message:
         return RefusedError(what, why=message, unharmed=_UNHARMED)

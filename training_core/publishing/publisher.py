@@ -16,10 +16,13 @@ from training_core.publishing.publisher_state import PublisherState, read_state
 from training_core.publishing.run_publication import RunPublication
 
 _POLL_S = 1.0
-# A run that looks crashed is looked at twice: its last words may be on their way.
 _LAST_LOOK_S = 0.3
+# Who killed a worker writes its end a moment later; until then the run looks crashed.
+_LAST_WORDS_S = 2.0
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 60.0
+_FIRST_PAUSE_S = 600.0
+_LONGEST_PAUSE_S = 86400.0
 _NEVER_STARTED_S = 60.0
 _LOCK_WAIT_S = 5.0
 
@@ -38,7 +41,7 @@ def main(arguments: list[str]) -> int:
     run = RunDir(Path(arguments[0]).absolute())
     try:
         run.read_info()
-        with (run.path / "publisher.lock").open("a") as lock:
+        with run.publisher_lock_path.open("a") as lock:
             if not _take_lock(lock.fileno()):
                 return 0
             return Publisher(run, home_path()).follow()
@@ -76,48 +79,64 @@ class Publisher:
         self._publication = RunPublication(run, home, self._state)
         self._give_up_s = 60.0 * self._publication.config.tracking.give_up_after_minutes
         self._succeeded = time.monotonic()
+        self._at_rest_since: float | None = None
 
     def follow(self) -> int:
         """Publish until the end; returns the exit code."""
         started = time.monotonic()
         self._say("publishing")
-        is_settled = False
-        while True:
+        while self._run.info_path.exists():
+            size_bytes = self._log_bytes()
             is_new = self._publication.read()
             status = self._publication.status
-            if not status.has_ended:
+            if self._publication.is_worker_alive:
                 # Only silence after the end of a run counts towards giving up.
                 self._succeeded = time.monotonic()
             if status is RunStatus.QUEUED and time.monotonic() - started > _NEVER_STARTED_S:
                 return self._give_up("The run has not started yet")
-            has_ended = status.has_ended and not is_new
+            is_settled = self._is_settled(status, is_new)
             try:
-                if has_ended and is_settled:
+                if is_settled:
                     self._publication.finish()
                     if not self._publication.read():
-                        self._say("done")
-                        return 0
+                        return self._done(size_bytes)
                 else:
                     self._publication.publish()
                 self._succeeded = time.monotonic()
+                self._state.give_ups = 0
                 if self._state.attempts:
                     self._state.attempts = 0
                     self._say("publishing")
             except Exception as error:
                 # Whatever goes wrong between us and a server, the run must not notice.
-                if not self._wait(error, status):
+                if not self._wait(error):
                     return 1
                 continue
-            is_settled = has_ended
             if not is_new:
-                time.sleep(_LAST_LOOK_S if has_ended else _POLL_S)
+                time.sleep(_LAST_LOOK_S if status.has_ended else _POLL_S)
+        # The directory was removed: nobody waits for the rest.
+        return 0
 
-    def _wait(self, error: Exception, status: RunStatus) -> bool:
+    def _is_settled(self, status: RunStatus, is_new: bool) -> bool:
+        """Whether the run has ended and nothing was added for a while."""
+        if not status.has_ended or is_new:
+            self._at_rest_since = None
+            return False
+        now = time.monotonic()
+        if self._at_rest_since is None:
+            self._at_rest_since = now
+        rest_s = _LAST_WORDS_S if status is RunStatus.CRASHED else _LAST_LOOK_S
+        return now - self._at_rest_since >= rest_s
+
+    def _wait(self, error: Exception) -> bool:
         """Sleep before the next attempt; False when it is time to give up."""
         reason = (
             str(error) if isinstance(error, HeimdallError) else f"{type(error).__name__}: {error}"
         )
-        if status.has_ended and time.monotonic() - self._succeeded > self._give_up_s:
+        if not self._run.info_path.exists():
+            return True
+        self._publication.forget_connection()
+        if time.monotonic() - self._succeeded > self._give_up_s:
             self._give_up(reason)
             return False
         delay = min(_FIRST_BACKOFF_S * 2.0 ** min(self._state.attempts, 10), _LONGEST_BACKOFF_S)
@@ -127,23 +146,41 @@ class Publisher:
         self._state.next_attempt = time.time() + delay
         self._say("retrying", reason)
         deadline = time.monotonic() + delay
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._run.info_path.exists():
             time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
         return True
 
     def _give_up(self, reason: str) -> int:
+        self._state.give_ups += 1
+        pause_s = min(_FIRST_PAUSE_S * 2.0 ** min(self._state.give_ups - 1, 10), _LONGEST_PAUSE_S)
+        self._state.next_attempt = time.time() + pause_s
         self._say("gave_up", reason)
         return 1
 
-    def _say(self, state: str, reason: str = "") -> None:
+    def _done(self, size_bytes: int) -> int:
+        self._say("done", log_bytes=size_bytes)
+        return 0
+
+    def _say(self, state: str, reason: str = "", log_bytes: int | None = None) -> None:
+        self._publication.measure_lag()
+        if log_bytes is not None:
+            # An unfinished last line will never be published, and is not owed.
+            self._state.log_bytes, self._state.behind_bytes = log_bytes, 0
+            self._state.behind_s = 0.0
         self._state.state = state  # type: ignore[assignment]  # every caller names one of them
         self._state.waits_for = reason
-        if state != "retrying":
+        if state in ("publishing", "done"):
             self._state.next_attempt = None
         self._state.updated = time.time()
         # A full disk must not end what can still be published.
         with contextlib.suppress(OSError):
             self._state.write(self._run.publisher_path)
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._run.log_path.stat().st_size
+        except OSError:
+            return 0
 
 
 if __name__ == "__main__":

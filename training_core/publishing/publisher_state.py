@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_core.contract.files import write_atomic
+from training_core.publishing.metric_points import LogPoint
 
 
 class RegisteredVersion(BaseModel):
@@ -49,22 +50,30 @@ class PublisherState(BaseModel):
     """Why it is retrying or gave up, for a person."""
     attempts: int = 0
     """Failed attempts since the last success."""
+    give_ups: int = 0
+    """How often it gave up since the last success."""
     next_attempt: float | None = None
-    """When it tries again, seconds since 1970."""
+    """When it tries again, or is started again by whoever looks; seconds since 1970."""
     tracking_uri: str = ""
     """MLflow server or database."""
     mlflow_run_id: str = ""
     """The run there."""
     offset: int = 0
-    """Byte of the log up to which everything is published."""
+    """Byte of the log before which everything is published; `closed` and `left` belong to it."""
     log_bytes: int = 0
-    """Size of the log; the difference is the lag."""
+    """Size of the log."""
+    behind_bytes: int = 0
+    """Bytes of the log that are not published yet."""
+    behind_s: float = 0.0
+    """Seconds between the newest record and the newest that is published."""
     points: int = 0
     """Metric points published."""
     thinned: int = 0
     """Metric points left out by `tracking.max_points_per_s`."""
-    highest: dict[str, int] = {}
-    """Metric in the log → last published step."""
+    closed: dict[str, int] = {}
+    """Metric in the log → last step that is published or left out for good."""
+    left: dict[str, LogPoint] = {}
+    """Metric in the log → its newest point where that was left out; published if it is the last."""
     names: dict[str, str] = {}
     """Metric in the log → metric in MLflow."""
     refused: dict[str, str] = {}
@@ -79,6 +88,8 @@ class PublisherState(BaseModel):
     """Exports that are registered."""
     final_status: str = ""
     """FINISHED, FAILED or KILLED once it is set."""
+    ended_ms: int = 0
+    """The end that was set with it, milliseconds since 1970."""
     pid: int = 0
     """Of the publisher."""
     updated: float = 0.0
