@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from training_core.contract.files import write_atomic
 from training_core.contract.home import appearing_folder, jobs_folder
@@ -145,6 +145,20 @@ class EvaluateArguments(ModelReference):
     """Seed of the split; what the model was trained with when None."""
 
 
+class PreflightArguments(JobArguments):
+    """`run --preflight`: trying everything a run would need, and leaving nothing behind."""
+
+    config: str
+    """The resolved configuration as TOML; credentials are never part of one."""
+
+
+class OverfitArguments(PreflightArguments):
+    """`run --overfit-batch`: whether the model can learn one batch by heart."""
+
+    steps: Annotated[int, Field(ge=10, le=100_000)] = 300
+    """Optimizer steps."""
+
+
 ARGUMENTS: Final[dict[str, type[JobArguments]]] = {
     "import-wide-csv": ImportTableArguments,
     "import-long-csv": ImportTableArguments,
@@ -156,6 +170,8 @@ ARGUMENTS: Final[dict[str, type[JobArguments]]] = {
     "register": RegisterArguments,
     "predict": PredictArguments,
     "evaluate": EvaluateArguments,
+    "preflight": PreflightArguments,
+    "overfit-batch": OverfitArguments,
 }
 """Kind of job → its arguments."""
 
