@@ -124,7 +124,7 @@ class _Watched:
         self._log = run.log_path
         self._stamp: _Stamp | None = None
         self._tail = LogTail(0, None, None, None)
-        self._state: "Record | None" = None
+        self._state: Record | None = None
         self._is_state_certain = False
         self._searched_bytes = 0
         self._saved = _SavedCheckpoints(run)
