@@ -11,6 +11,7 @@ from pytorch_lightning import Callback
 from tests.training.conftest import MakeRun, records
 from training_core.contract.checkpoints import list_checkpoints
 from training_core.contract.errors import CheckpointError, StoppedError
+from training_core.contract.resume_request import ResumeRequest
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.models.restore import load_checkpoint
@@ -56,7 +57,8 @@ def trained(
 ) -> TrainingPipeline:
     control = StopControl()
     with RunLogWriter(run.log_path) as log:
-        pipeline = TrainingPipeline(run, log, control, resume)
+        request = ResumeRequest(checkpoint=str(resume)) if resume else None
+        pipeline = TrainingPipeline(run, log, control, request)
         pl.seed_everything(pipeline.config.run.seed, verbose=False)
         pipeline.load_data()
         pipeline.create_lightning_module()

@@ -91,8 +91,8 @@ def combination_problems(config: Config) -> list[tuple[str, str]]:
                 f"must divide the width, {options.width}; expected 1, 2, 4, …",
             )
         )
-    if config.trainer.devices > 1:
-        found.append(("trainer.devices", "several devices are not supported yet; expected 1"))
+    if config.trainer.strategy == "fsdp" and config.trainer.accelerator == "cpu":
+        found.append(("trainer.strategy", "fsdp needs GPUs; expected auto or ddp"))
     if config.trainer.validate_every_n_epochs > config.trainer.epochs:
         found.append(
             (

@@ -37,6 +37,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "step": "optimizer steps completed",
         "epoch": "epoch, counted from 0",
         "values": "metric name → number, or the strings NaN, Infinity, -Infinity",
+        "on_request": "true for a validation that a person asked for",
     },
     "hardware": {
         "gpus": "one object a GPU: index, name, uuid, utilization_percent, used_bytes, total_bytes, "
@@ -57,7 +58,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "size_bytes": "size of the file",
         "sha256": "of the file",
         "best": "whether it is the best so far",
-        "reason": "validation, time or stop",
+        "reason": "validation, time, request, stop or end",
         "removed": "names of the checkpoints removed for it",
     },
     "message": {

@@ -171,8 +171,12 @@ class TrainerSection(Section):
     """Batches an optimizer step."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to train; auto takes a GPU where there is one."""
-    devices: Annotated[int, Field(ge=1)] = 1
-    """How many of them; 1 for now."""
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many of them on this machine, one process each; on the CPU, how many processes."""
+    num_nodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """How many machines train together; each is started by torchrun."""
+    strategy: Literal["auto", "ddp", "ddp_unused_parameters", "fsdp"] = "auto"
+    """How several devices share the work; auto takes ddp, fsdp needs GPUs."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Number format of the forward and backward pass."""
     validate_every_n_epochs: Annotated[int, Field(ge=1)] = 1

@@ -15,7 +15,14 @@ from training_core.models.restore import load_checkpoint
 
 
 class AtomicCheckpointIO(CheckpointIO):
-    """Temporary name in the same folder, fsync, rename; loading is weights-only, always."""
+    """Temporary name in the same folder, fsync, rename; loading is weights-only, always.
+
+    A disk that refuses is remembered in `failed` instead of raised: Lightning calls this on
+    one rank only and lets the others wait at a barrier behind it.
+    """
+
+    def __init__(self) -> None:
+        self.failed: OSError | RuntimeError | None = None
 
     @override
     def save_checkpoint(
@@ -23,16 +30,20 @@ class AtomicCheckpointIO(CheckpointIO):
     ) -> None:
         target = Path(path)
         temporary = target.with_name(f".{target.name}.tmp")
+        self.failed = None
         try:
             with temporary.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
             replace_durably(temporary, target)
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            raise
+            # torch reports a full disk as RuntimeError from its zip writer.
+            if not isinstance(error, OSError | RuntimeError):
+                raise
+            self.failed = error
 
     @override
     def load_checkpoint(

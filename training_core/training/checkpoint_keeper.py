@@ -4,11 +4,10 @@ import contextlib
 import errno
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning import Callback
 
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
@@ -25,10 +24,16 @@ from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import CheckpointSection
 from training_core.models.restore import ORIGIN
+from training_core.training.beat import Look
+from training_core.training.checkpoint_io import AtomicCheckpointIO
+from training_core.training.hooks import RunPart
 from training_core.training.recording import MetricsRecorder
 
+REQUEST: Final = "request"
+"""Reason of a checkpoint that a person asked for: it is kept until a person removes it."""
 
-class CheckpointKeeper(Callback):
+
+class CheckpointKeeper(RunPart):
     """Saves after validations, every few minutes and on request; removes what is surplus.
 
     What is kept is decided from the sidecars in the folder, never from memory: a run that
@@ -40,6 +45,7 @@ class CheckpointKeeper(Callback):
         options: Where they lie and what to keep.
         log: The run's log.
         recorder: Its waiting steps are looked at first, so that no diverged weights are saved.
+        files: Writes the files and says whether the disk refused.
         origin: What a checkpoint says of itself, see `training_core.models.restore`.
     """
 
@@ -49,6 +55,7 @@ class CheckpointKeeper(Callback):
         options: CheckpointSection,
         log: RunLogWriter,
         recorder: MetricsRecorder,
+        files: AtomicCheckpointIO,
         origin: dict[str, Any],
     ) -> None:
         self.folder = checkpoint_folder(run, options.directory)
@@ -56,9 +63,12 @@ class CheckpointKeeper(Callback):
         self._options = options
         self._log = log
         self._recorder = recorder
+        self._files = files
         self._origin = origin
-        self._saved_at = time.monotonic()
-        self._last: tuple[int, Path] | None = None
+        # Both on the clock of the first rank, so that all save in the same batch.
+        self._now_s: float | None = None
+        self._saved_at: float | None = None
+        self._tried: tuple[int, Path | None] | None = None
         self._has_complained = False
 
     def on_save_checkpoint(
@@ -82,17 +92,13 @@ class CheckpointKeeper(Callback):
             )
         self.save(trainer, "validation", metrics)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
+    def on_look(self, trainer: pl.Trainer, look: Look, batch_idx: int) -> None:
         """Save when the last save is long ago."""
+        self._now_s = look.now_s
+        if self._saved_at is None:
+            self._saved_at = look.now_s
         minutes = self._options.every_n_minutes
-        is_due = minutes > 0.0 and time.monotonic() - self._saved_at >= 60.0 * minutes
+        is_due = minutes > 0.0 and look.now_s - self._saved_at >= 60.0 * minutes
         if is_due and may_save(trainer, batch_idx):
             self.save(trainer, "time", {})
 
@@ -103,22 +109,29 @@ class CheckpointKeeper(Callback):
     def save(self, trainer: pl.Trainer, reason: str, metrics: dict[str, float]) -> Path | None:
         """Save a checkpoint, its sidecar and its record; None where the disk refused.
 
-        Training goes on without it then, and says so once. What was saved at this very
-        step already is not saved again.
+        Training goes on without it then, and says so once. What was tried at this very
+        step already is not tried again.
 
         Raises:
             DivergedError: A step's loss or a weight is not finite: earlier checkpoints are good.
         """
         self._recorder.flush()
-        self._saved_at = time.monotonic()
+        self._saved_at = self._now_s
         step, epoch = trainer.global_step, trainer.current_epoch
         _refuse_broken_weights(trainer.lightning_module, step)
-        if not metrics and self._last is not None and self._last[0] == step:
-            return self._last[1]
+        if not metrics and self._tried is not None and self._tried[0] == step:
+            return self._tried[1]
         name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
         path = self.folder / name
+        trainer.save_checkpoint(path, weights_only=False)
+        # Every rank remembers the attempt, not its success, which only the first one knows:
+        # all must come to the next save together.
+        self._tried = (step, path)
+        if not trainer.is_global_zero:
+            return path
         try:
-            trainer.save_checkpoint(path, weights_only=False)
+            if self._files.failed is not None:
+                raise self._files.failed
             sidecar = CheckpointSidecar(
                 file=name,
                 step=step,
@@ -134,18 +147,18 @@ class CheckpointKeeper(Callback):
             )
             write_sidecar(self.folder, sidecar)
         except (OSError, RuntimeError) as error:
-            # torch reports a full disk as RuntimeError from its zip writer.
             # What lay under this name before, with its sidecar, is an earlier good checkpoint.
             with contextlib.suppress(OSError):
                 if not sidecar_path(path).exists():
                     path.unlink(missing_ok=True)
             self._complain(error)
+            self._tried = (step, None)
             return None
         self._has_complained = False
-        self._last = (step, path)
         own = self._own()
         ranked = best_checkpoints(own)
         kept = {s.file for s in ranked[: self._options.keep_best]} | {name}
+        kept |= {s.file for s in own if s.reason == REQUEST}
         removed = [self.folder / other.file for other in own if other.file not in kept]
         self._log.append(
             "checkpoint",

@@ -1,4 +1,4 @@
-"""What a person asks of a training from outside, as signals."""
+"""What a person asked of a training from outside."""
 
 import signal
 import time
@@ -22,11 +22,18 @@ class StopControl:
 
     def __init__(self) -> None:
         self._requested_at: float | None = None
+        self.is_validating_on_request = False
+        """Whether the validation that runs now is one that a person asked for."""
 
     @property
     def stop_requested(self) -> bool:
         """Whether a person asked to stop."""
         return self._requested_at is not None
+
+    def request_stop(self) -> None:
+        """Ask for a checkpoint and the end, as a first SIGTERM does."""
+        if self._requested_at is None:
+            self._requested_at = time.monotonic()
 
     def install(self) -> None:
         """Take the signals; again after Lightning has put its own handlers there."""
@@ -35,8 +42,7 @@ class StopControl:
         signal.signal(signal.SIGTERM, self._on_terminate)
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
         if self._requested_at is None:
-            self._requested_at = now
-        elif now - self._requested_at > self._IMPATIENCE_S:
+            self.request_stop()
+        elif time.monotonic() - self._requested_at > self._IMPATIENCE_S:
             raise StopNowError

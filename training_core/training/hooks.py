@@ -1,9 +1,23 @@
 """Everything that follows a training, behind one Lightning callback."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning import Callback
+
+from training_core.training.beat import Beat, Look
+from training_core.training.control import StopControl
+
+
+class RunPart(Callback):
+    """A callback that also looks up a few times a second, at the end of some batch."""
+
+    def on_look(self, trainer: pl.Trainer, look: Look, batch_idx: int) -> None:
+        """After a training batch."""
+
+    def on_validation_look(self, trainer: pl.Trainer, look: Look) -> None:
+        """After a validation batch."""
 
 
 class RunHooks(Callback):
@@ -13,11 +27,25 @@ class RunHooks(Callback):
     hook is overridden or not: five callbacks would cost a tenth of a small model's step.
 
     Args:
-        parts: Ordinary callbacks; what one of them does sees what earlier ones did.
+        parts: Callbacks; what one of them does sees what earlier ones did.
+        beat: Says after which batches to look.
+        control: Says whether a person asked for the validation that runs.
+        judges: Those of the parts that decide something by a validation: one that a person
+            asked for is none of theirs.
     """
 
-    def __init__(self, parts: list[Callback]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Callback],
+        beat: Beat,
+        control: StopControl,
+        judges: Sequence[Callback] = (),
+    ) -> None:
+        self._beat = beat
+        self._control = control
         self._parts = parts
+        self._judges = judges
+        self._looking = [p for p in parts if isinstance(p, RunPart)]
         self._at_batch_start = [p for p in parts if _overrides(p, "on_train_batch_start")]
         self._at_batch_end = [p for p in parts if _overrides(p, "on_train_batch_end")]
 
@@ -28,6 +56,7 @@ class RunHooks(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Optimizers exist and a checkpoint is restored."""
+        self._beat.start()
         for part in self._parts:
             part.on_train_start(trainer, pl_module)
 
@@ -49,6 +78,25 @@ class RunHooks(Callback):
         """After a training batch."""
         for part in self._at_batch_end:
             part.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        look = self._beat.after_batch()
+        if look is not None:
+            for looking in self._looking:
+                looking.on_look(trainer, look, batch_idx)
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """After a validation batch."""
+        look = self._beat.after_batch()
+        if look is not None:
+            for looking in self._looking:
+                looking.on_validation_look(trainer, look)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Before a validation."""
@@ -58,7 +106,13 @@ class RunHooks(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After a validation; its metrics are known."""
         for part in self._parts:
-            part.on_validation_end(trainer, pl_module)
+            if not (self._control.is_validating_on_request and part in self._judges):
+                part.on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """After an epoch and its validation."""
+        for part in self._parts:
+            part.on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """After the last epoch."""
@@ -73,8 +127,9 @@ class RunHooks(Callback):
             part.on_save_checkpoint(trainer, pl_module, checkpoint)
 
     def state_dict(self) -> dict[str, Any]:
-        """States of the parts, by their class."""
-        return {type(part).__name__: part.state_dict() for part in self._parts}
+        """States of the parts that have one, by their class."""
+        states = {type(part).__name__: part.state_dict() for part in self._parts}
+        return {name: state for name, state in states.items() if state}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Give each part its state back."""

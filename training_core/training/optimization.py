@@ -1,7 +1,6 @@
 """Optimizer and learning-rate schedule of a run."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -12,6 +11,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LinearLR, ReduceLROnPlateau
 
 from training_core.contract.sections import OptimizerSection, ScheduleSection
+from training_core.training.schedule import ShareOfSteps
 
 
 def adamw(network: nn.Module, options: OptimizerSection) -> AdamW:
@@ -52,10 +52,10 @@ def schedulers(
         schedule: Shape and warm-up.
         total_steps: Optimizer steps of the whole run.
     """
-    warmup = round(schedule.warmup_share * total_steps)
+    shape = ShareOfSteps(schedule, total_steps)
     if schedule.name != "plateau":
-        shape = LambdaLR(optimizer, share_of_steps(schedule, warmup, total_steps))
-        return [{"scheduler": shape, "interval": "step"}]
+        return [{"scheduler": LambdaLR(optimizer, shape), "interval": "step"}]
+    warmup = shape.warmup
     if warmup == 0:
         return []
     # Multiplies the current rate, as the plateau does: the two can share the optimizer.
@@ -108,23 +108,6 @@ class PlateauSchedule(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Keep a checkpoint's state until the optimizer exists."""
         self._restored = state_dict
-
-
-def share_of_steps(
-    schedule: ScheduleSection, warmup: int, total_steps: int
-) -> Callable[[int], float]:
-    """The learning rate as a share of its highest value, by completed steps."""
-
-    def share(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
-        if schedule.name == "constant":
-            return 1.0
-        progress = min(1.0, (step - warmup) / max(1, total_steps - warmup))
-        cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
-        return schedule.final_share + (1.0 - schedule.final_share) * cosine
-
-    return share
 
 
 def current_learning_rate(optimizers: Iterable[torch.optim.Optimizer]) -> float | None:

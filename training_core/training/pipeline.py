@@ -8,13 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
-from pytorch_lightning.callbacks import EarlyStopping
 from torch import nn
 
 from training_core.contract.checkpoints import checkpoint_folder
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import CheckpointError, DivergedError, StoppedError
 from training_core.contract.home import ensure_folder
+from training_core.contract.resume_request import ResumeRequest
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogWriter
 from training_core.models.own_module import own_data, own_module
@@ -24,22 +24,25 @@ from training_core.models.restore import (
     load_weights,
     network_state,
 )
+from training_core.training.beat import Beat
 from training_core.training.checkpoint_io import AtomicCheckpointIO
 from training_core.training.checkpoint_keeper import CheckpointKeeper
 from training_core.training.control import StopControl
 from training_core.training.dataset import LoadedDataset, load_dataset
-from training_core.training.devices import accelerator, refuse_absent_device
+from training_core.training.devices import STRATEGIES, accelerator, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
 from training_core.training.hooks import RunHooks
+from training_core.training.inbox import CommandInbox
+from training_core.training.judges import validation_judges
 from training_core.training.lit_module import PositionModule, refuse_unknown_monitor
 from training_core.training.memory import one_step, out_of_memory
-from training_core.training.optimization import PlateauSchedule
 from training_core.training.recording import MetricsRecorder
 from training_core.training.results import RunResults
-from training_core.training.resuming import announce_resume
+from training_core.training.resuming import ResumeAnnouncer, resume_point
+from training_core.training.sampling import Place
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
-from training_core.training.stopping import Stopper
+from training_core.training.steering import Steering
 
 
 class TrainingPipeline:
@@ -51,7 +54,7 @@ class TrainingPipeline:
         run: Directory of the run.
         log: The run's log; the caller holds the run's lock.
         control: What a person asks for while it trains.
-        resume_from: Checkpoint of this run to go on from.
+        resume: Checkpoint of this run to go on from, and what changes with it.
     """
 
     def __init__(
@@ -59,20 +62,22 @@ class TrainingPipeline:
         run: RunDir,
         log: RunLogWriter,
         control: StopControl,
-        resume_from: Path | None = None,
+        resume: ResumeRequest | None = None,
     ) -> None:
         self.run_dir = run
         self.info: RunInfo = run.read_info()
         self.config = load_config(run.config_path)
         self.log = log
         self.control = control
-        self.resume_from = resume_from
+        self.resume = resume
         self.dataset: LoadedDataset | None = None
         self.spec: dict[str, Any] | None = None
         self.data: pl.LightningDataModule
         self.module: pl.LightningModule
         self.trainer: pl.Trainer
         self.keeper: CheckpointKeeper
+        self.inbox = CommandInbox(run, log)
+        self.has_trained = False
 
     def run(self) -> None:
         """Do all of it.
@@ -88,7 +93,8 @@ class TrainingPipeline:
         self.create_lightning_module()
         self.create_trainer()
         self.train()
-        self.export_and_register()
+        if self.trainer.is_global_zero:
+            self.export_and_register()
 
     def load_data(self) -> None:
         """Read the dataset, check it, split it and shape it for the network."""
@@ -107,7 +113,7 @@ class TrainingPipeline:
             self.dataset.split,
             self.config.trainer.batch_size,
             self.config.run.seed,
-            self._batches_done,
+            self._place,
         )
         self._report("load data", 1, 1)
 
@@ -133,46 +139,42 @@ class TrainingPipeline:
     def create_trainer(self) -> None:
         """Make Lightning's trainer with our callbacks and checkpoints."""
         config = self.config
-        recorder = MetricsRecorder(self.log, self._session_ids())
+        beat = Beat(self.inbox.take, self.control)
+        files = AtomicCheckpointIO()
+        recorder = MetricsRecorder(self.log, self._session_ids(), beat, self.control)
         ensure_folder(checkpoint_folder(self.run_dir, config.checkpoint.directory))
         self.keeper = CheckpointKeeper(
-            self.run_dir, config.checkpoint, self.log, recorder, self._origin()
+            self.run_dir, config.checkpoint, self.log, recorder, files, self._origin()
         )
-        monitor, mode = config.checkpoint.monitor, config.checkpoint.mode
+        steering = Steering(
+            self.inbox, beat, self.control, self.keeper, self.log, config.trainer.max_minutes
+        )
         # Those that judge a validation come before the one that saves: its checkpoint holds
         # their state.
-        parts: list[Callback] = [BatchSeeder(config.run.seed), recorder]
-        if config.schedule.name == "plateau" and self.spec is not None:
-            parts.append(PlateauSchedule(config.schedule, monitor, mode))
-        if config.early_stopping.enabled:
-            parts.append(
-                EarlyStopping(
-                    monitor,
-                    mode=mode,
-                    patience=config.early_stopping.patience,
-                    min_delta=config.early_stopping.min_delta,
-                    check_on_train_epoch_end=False,  # Its state belongs into the validation's checkpoint.
-                    check_finite=False,  # The recorder says which sessions made it diverge.
-                    strict=False,  # The keeper says which metrics there are.
-                )
-            )
-        parts += [
-            self.keeper,
-            Stopper(self.control, self.keeper, self.log, config.trainer.max_minutes),
-        ]
+        judges = [*validation_judges(config, has_own_schedule=self.spec is not None), self.keeper]
+        parts: list[Callback] = [BatchSeeder(config.run.seed), recorder, *judges, steering]
+        epochs = config.trainer.epochs
+        if self.resume is not None:
+            point = resume_point(self.resume, self._origin())
+            parts.insert(0, ResumeAnnouncer(self.run_dir, self.log, point, steering))
+            epochs = point.epochs or epochs
         automatic = self.module.automatic_optimization
         self.trainer = pl.Trainer(
             accelerator=accelerator(config.trainer),
             devices=config.trainer.devices,
+            num_nodes=config.trainer.num_nodes,
+            strategy=STRATEGIES[config.trainer.strategy],
+            # Our own data know their rank; loaders of a module of one's own are given theirs.
+            use_distributed_sampler=self.spec is None,
             precision=config.trainer.precision,
-            max_epochs=config.trainer.epochs,
+            max_epochs=epochs,
             # A module that steps its optimizers itself also clips and accumulates itself.
             accumulate_grad_batches=config.trainer.accumulate_grad_batches if automatic else 1,
             gradient_clip_val=(config.optimizer.gradient_clip or None) if automatic else None,
             check_val_every_n_epoch=config.trainer.validate_every_n_epochs,
             num_sanity_val_steps=0,
-            callbacks=[RunHooks(parts)],
-            plugins=[AtomicCheckpointIO()],
+            callbacks=[RunHooks(parts, beat, self.control, judges)],
+            plugins=[files],
             default_root_dir=self.run_dir.path,
             logger=False,
             enable_checkpointing=False,
@@ -195,8 +197,6 @@ class TrainingPipeline:
             OutOfMemoryError: The batch does not fit; says which would.
             CheckpointError: The checkpoint is unreadable or of another model.
         """
-        if self.resume_from is not None:
-            announce_resume(self.run_dir, self.log, self.resume_from, self._origin())
         try:
             with warnings.catch_warnings():
                 if self.spec is not None:
@@ -206,7 +206,7 @@ class TrainingPipeline:
                 self.trainer.fit(
                     self.module,
                     datamodule=self.data,
-                    ckpt_path=self.resume_from,
+                    ckpt_path=self.resume.checkpoint if self.resume else None,
                     weights_only=True,
                 )
         except DivergedError as error:
@@ -224,7 +224,8 @@ class TrainingPipeline:
                 one_step(self.trainer, self.module, self.data, size)
 
             raise out_of_memory(error, batch_size, try_batch) from error
-        if self.keeper.chosen() is None:
+        self.has_trained = True
+        if self.trainer.is_global_zero and self.keeper.chosen() is None:
             raise CheckpointError(
                 "The training ended without a checkpoint",
                 why=f"None could be saved in {self.keeper.folder}",
@@ -246,6 +247,21 @@ class TrainingPipeline:
             results.evaluate(self.dataset.store.path)
         if self.config.export.enabled:
             results.export(self.config.export, self._proof_rows())
+
+    def summary(self) -> dict[str, Any]:
+        """What the run reached, for its last record; empty before there is a trainer."""
+        if not hasattr(self, "keeper"):
+            return {}
+        best = self.keeper.chosen()
+        monitor = self.config.checkpoint.monitor
+        return {
+            "step": self.trainer.global_step,
+            "epoch": self.trainer.current_epoch,
+            "epochs": self.trainer.max_epochs,
+            "monitor": monitor,
+            "best": best.model_dump()["metrics"].get(monitor) if best else None,
+            "metrics": best.model_dump()["metrics"] if best else {},
+        }
 
     def _proof_rows(self) -> object:
         if isinstance(self.data, SessionData):
@@ -271,6 +287,8 @@ class TrainingPipeline:
     def _report(self, name: str, done: int, total: int | None) -> None:
         """Record the progress of a task beside the training, and stop there if asked to."""
         self.log.append("task", name=name, done=done, total=total)
+        if self.has_trained:
+            self.inbox.refuse_all("The training has ended; SIGTERM stops what is left to do")
         if self.control.stop_requested:
             raise StoppedError(
                 f"The run was stopped at the task {name}, as asked",
@@ -281,5 +299,7 @@ class TrainingPipeline:
     def _session_ids(self) -> list[str]:
         return self.data.examples.session_ids if isinstance(self.data, SessionData) else []
 
-    def _batches_done(self) -> int:
-        return int(self.trainer.fit_loop.epoch_loop.batch_progress.total.ready)
+    def _place(self) -> Place:
+        trainer = self.trainer
+        done = int(trainer.fit_loop.epoch_loop.batch_progress.total.ready)
+        return Place(done, trainer.global_rank, trainer.world_size)

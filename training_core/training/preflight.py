@@ -219,6 +219,8 @@ class _Trial:
         timer, trainer = self._timer, self._config.trainer
         world = _world(self._config)
         per_epoch = timer.batches_per_epoch / world
+        if math.isfinite(per_epoch):
+            per_epoch = math.ceil(per_epoch)
         validations = trainer.epochs // trainer.validate_every_n_epochs
         beside_s = trainer.epochs * timer.epoch_start_s
         if timer.validation_batch_s is not None:

@@ -4,16 +4,18 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning import Callback
 from torch import Tensor
 
 from training_core.contract.errors import DivergedError
 from training_core.contract.records import encode_values
 from training_core.contract.run_log import RunLogWriter
+from training_core.training.beat import Beat, Look
+from training_core.training.control import StopControl
+from training_core.training.hooks import RunPart
 from training_core.training.optimization import current_learning_rate
 
 
@@ -29,28 +31,30 @@ class _Step:
     learning_rate: float | None
 
 
-class MetricsRecorder(Callback):
+class MetricsRecorder(RunPart):
     """Writes what a step returned and what a validation logged.
 
-    Step outputs stay tensors until `interval_s` has passed and are then fetched together:
-    on a GPU that is one synchronization instead of one a step.
+    Step outputs stay tensors until the next look and are then fetched together: on a GPU that
+    is one synchronization instead of one a step. Several ranks record the mean over them.
 
     Args:
         log: The run's log.
         session_ids: Names of the dataset's rows, for the message of a diverged run.
-        interval_s: How long steps may wait before they are written.
+        beat: Averages over the ranks.
+        control: Says which validations a person asked for.
     """
 
-    interval_s: Final = 0.2
-
-    def __init__(self, log: RunLogWriter, session_ids: list[str]) -> None:
+    def __init__(
+        self, log: RunLogWriter, session_ids: list[str], beat: Beat, control: StopControl
+    ) -> None:
         self._log = log
+        self._beat = beat
+        self._control = control
         self._session_ids = session_ids
         self._waiting: list[_Step] = []
         self._batches: list[dict[str, Tensor]] = []
         self._rows: list[Tensor] = []
         self._step = 0
-        self._flushed_at = time.monotonic()
         self._recorded: dict[str, int] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -67,7 +71,7 @@ class MetricsRecorder(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Remember the step's values; write them when it is time."""
+        """Remember the step's values until the next look."""
         self._batches.append(_scalars(outputs))
         if isinstance(batch, dict) and "row" in batch:
             self._rows.append(batch["row"])
@@ -80,12 +84,12 @@ class MetricsRecorder(Callback):
             rate = current_learning_rate(trainer.optimizers)
             step = _Step(time.time(), self._step, trainer.current_epoch, values, rows, rate)
             self._waiting.append(step)
-        now = time.monotonic()
-        if now - self._flushed_at >= self.interval_s:
-            self._flushed_at = now
-            self.flush()
-            self._record_logged(trainer, validation=False)
-            self._report(trainer)
+
+    def on_look(self, trainer: pl.Trainer, look: Look, batch_idx: int) -> None:
+        """Write what waits."""
+        self.flush()
+        self._record_logged(trainer, validation=False)
+        self._report(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Steps come before the validation that follows them."""
@@ -112,7 +116,7 @@ class MetricsRecorder(Callback):
         if not waiting:
             return
         flat = torch.stack([value.float() for step in waiting for value in step.values.values()])
-        numbers = iter(flat.tolist())
+        numbers = iter(self._beat.mean(flat).tolist())
         for step in waiting:
             values = {name: next(numbers) for name in step.values}
             if step.learning_rate is not None:
@@ -139,8 +143,13 @@ class MetricsRecorder(Callback):
         if not values:
             return
         self._recorded.update(dict.fromkeys(values, step))
+        requested = {"on_request": True} if self._control.is_validating_on_request else {}
         self._log.append(
-            "metrics", step=step, epoch=trainer.current_epoch, values=encode_values(values)
+            "metrics",
+            step=step,
+            epoch=trainer.current_epoch,
+            values=encode_values(values),
+            **requested,
         )
 
     def _report(self, trainer: pl.Trainer) -> None:

@@ -22,4 +22,5 @@ class BatchSeeder(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Lightning has counted this batch as ready already."""
-        seed_batch(self._seed, trainer.fit_loop.epoch_loop.batch_progress.total.ready - 1)
+        done = trainer.fit_loop.epoch_loop.batch_progress.total.ready - 1
+        seed_batch(self._seed, done, trainer.global_rank)

@@ -12,7 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 from training_core.data.splits import Split
 from training_core.training.examples import Examples
 from training_core.training.lit_module import Batch
-from training_core.training.sampling import PlacedBatchSampler
+from training_core.training.sampling import Place, PlacedBatchSampler
 
 _EVALUATION_BATCH = 512
 
@@ -43,7 +43,7 @@ class SessionData(pl.LightningDataModule):
         split: Which of them train, validate and test.
         batch_size: Training examples a batch.
         seed: Seed of the order.
-        batches_done: Says how many training batches the run has completed.
+        place: Says where the process stands in the run.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class SessionData(pl.LightningDataModule):
         split: Split,
         batch_size: int,
         seed: int,
-        batches_done: Callable[[], int],
+        place: Callable[[], Place],
     ) -> None:
         super().__init__()
         self.examples = examples
         self.split = split
-        self._sampler = PlacedBatchSampler(len(split.train), batch_size, seed, batches_done)
+        self._sampler = PlacedBatchSampler(len(split.train), batch_size, seed, place)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled training batches, from the place that the run stands at."""

@@ -3,7 +3,6 @@
 import importlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -13,8 +12,10 @@ from training_core.contract.errors import StoppedError
 from training_core.contract.files import write_atomic
 from training_core.contract.jobs import JobArguments, JobDir, Report
 from training_core.contract.processes import PUBLISHER, start_detached
+from training_core.contract.resume_request import read_resume_request
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.control import StopControl
+from training_core.worker.ranks import rank
 
 JobFunction = Callable[[JobArguments, Report], dict[str, Any]]
 
@@ -29,18 +30,26 @@ _FUNCTIONS: Final = {
     "register": "training_core.publishing.jobs:register",
     "predict": "training_core.publishing.jobs:predict",
     "evaluate": "training_core.publishing.evaluate:evaluate",
+    "preflight": "training_core.training.preflight:preflight",
+    "overfit-batch": "training_core.training.overfit:overfit_batch",
 }
 _REPORT_INTERVAL_S = 0.1
 
 
-def do_job(job: JobDir, log: RunLogWriter, control: StopControl) -> None:
+def do_job(job: JobDir, log: RunLogWriter, control: StopControl, ending: dict[str, Any]) -> None:
     """Train, or do the job that `job.json` names.
+
+    Args:
+        job: Directory of the run or job.
+        log: Its log.
+        control: What is asked by a signal.
+        ending: Is given what the last record says beside the status, however the job ends.
 
     Raises:
         HeimdallError: What a person can do something about.
     """
     if job.info_path.exists():
-        _train(job, log, control)
+        _train(job, log, control, ending)
         return
     kind, arguments = job.read_job()
     module, _, name = _FUNCTIONS[kind].partition(":")
@@ -50,11 +59,9 @@ def do_job(job: JobDir, log: RunLogWriter, control: StopControl) -> None:
     write_atomic(job.result_path, orjson.dumps(result))
 
 
-def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
-    checkpoint = None
-    if run.resume_path.exists():
-        checkpoint = Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"])
-    if load_config(run.config_path).tracking.enabled:
+def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[str, Any]) -> None:
+    resume = read_resume_request(run)
+    if rank() == 0 and load_config(run.config_path).tracking.enabled:
         try:
             start_detached(PUBLISHER, run.path, run.publisher_output_path)
         except OSError as error:
@@ -67,7 +74,12 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl) -> None:
     # Seconds of imports: the publisher starts beside them.
     from training_core.training.pipeline import TrainingPipeline
 
-    TrainingPipeline(run, log, control, checkpoint).run()
+    pipeline = TrainingPipeline(run, log, control, resume)
+    try:
+        pipeline.run()
+    finally:
+        ending["summary"] = pipeline.summary()
+        pipeline.inbox.refuse_all("The run has ended")
 
 
 def _reporter(log: RunLogWriter, control: StopControl) -> Report:

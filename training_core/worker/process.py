@@ -3,6 +3,7 @@
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from training_core.contract.errors import ExitCode, HeimdallError, StoppedError, UsageError
 from training_core.contract.jobs import JobDir
@@ -11,6 +12,7 @@ from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, recorded_state
 from training_core.training.control import StopControl, StopNowError
 from training_core.worker.dispatch import do_job
+from training_core.worker.ranks import RankLog, join_ranks, rank
 
 
 def main(directory: Path) -> int:
@@ -20,6 +22,14 @@ def main(directory: Path) -> int:
         The exit code, which the last record holds too.
     """
     job = JobDir(directory)
+    control = StopControl()
+    if rank() > 0:
+        join_ranks(job)
+        control.install()
+        code = _live(job, RankLog(), control)
+        # How the run ended is for the first rank to say; its launcher takes any other code for
+        # a crash and kills it while it does.
+        return code if code == ExitCode.FAILED else int(ExitCode.DONE)
     try:
         lock = WorkerLock(job.lock_path)
         # Before the first record: a log that has its end must keep it.
@@ -30,23 +40,13 @@ def main(directory: Path) -> int:
     except OSError as error:
         print(f"{directory} cannot be written: {error.strerror or error}.", file=sys.stderr)
         return int(ExitCode.FAILED)
-    control = StopControl()
     control.install()
     with RunLogWriter(job.log_path) as log:
         # Before anything heavy is imported: a viewer sees at once that somebody is there.
         log.append("state", status=RunStatus.STARTING)
-        try:
-            code = _live(job, log, control)
-        except StopNowError:
-            code = ExitCode.INTERRUPTED
-            log.append(
-                "state",
-                status=RunStatus.KILLED,
-                reason="A second request to stop: nothing more was saved",
-                exit_code=int(code),
-            )
+        code = _live(job, log, control)
     lock.release()
-    return int(code)
+    return code
 
 
 def _refuse_second_start(job: JobDir) -> None:
@@ -67,37 +67,25 @@ def _refuse_second_start(job: JobDir) -> None:
 
 
 def _live(job: JobDir, log: RunLogWriter, control: StopControl) -> int:
+    ending: dict[str, Any] = {}
+    status, code = RunStatus.FINISHED, int(ExitCode.DONE)
     try:
-        do_job(job, log, control)
+        do_job(job, log, control, ending)
     except StopNowError:
-        raise
+        status, code = RunStatus.KILLED, int(ExitCode.INTERRUPTED)
+        ending["reason"] = "A second request to stop: nothing more was saved"
     except HeimdallError as error:
-        status = RunStatus.STOPPED if isinstance(error, StoppedError) else RunStatus.FAILED
         print(traceback.format_exc(), file=sys.stderr)
-        log.append(
-            "state",
-            status=status,
-            reason=str(error),
-            exit_code=int(error.exit_code),
-            error=error.as_fields(),
-        )
-        return int(error.exit_code)
+        status = RunStatus.STOPPED if isinstance(error, StoppedError) else RunStatus.FAILED
+        code = int(error.exit_code)
+        ending |= {"reason": str(error), "error": error.as_fields()}
     except BaseException as error:
         # A bug, or a library's refusal that nobody foresaw: its traceback is the report.
         text = traceback.format_exc()
         print(text, file=sys.stderr)
-        log.append(
-            "message",
-            level="error",
-            text=f"{type(error).__name__}: {error}",
-            detail=text,
-        )
-        log.append(
-            "state",
-            status=RunStatus.FAILED,
-            reason=f"{type(error).__name__}: {error}",
-            exit_code=int(ExitCode.FAILED),
-        )
-        return int(ExitCode.FAILED)
-    log.append("state", status=RunStatus.FINISHED, exit_code=int(ExitCode.DONE))
-    return int(ExitCode.DONE)
+        reason = f"{type(error).__name__}: {error}"
+        log.append("message", level="error", text=reason, detail=text)
+        status, code = RunStatus.FAILED, int(ExitCode.FAILED)
+        ending["reason"] = reason
+    log.append("state", status=status, exit_code=code, **ending)
+    return code

@@ -1,0 +1,58 @@
+"""The commands that viewers sent to a run, and the records that answer them."""
+
+from typing import Any, Literal
+
+from training_core.contract.commands import Asked, Command, waiting_commands
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
+
+Outcome = Literal["accepted", "done", "refused"]
+
+
+class CommandInbox:
+    """Takes files out of `commands/` and answers each of them in the log.
+
+    A file is removed only after its first answer: a worker killed in between leaves it for
+    `refuse_all` of the next one, so that nothing that was asked stays without an answer.
+
+    Args:
+        run: The run.
+        log: Its log.
+    """
+
+    def __init__(self, run: RunDir, log: RunLogWriter) -> None:
+        self._run = run
+        self._log = log
+        self._unanswered: dict[str, Asked] = {}
+        self._stuck: set[str] = set()
+
+    def take(self) -> list[tuple[str, Command]]:
+        """New commands with their ids, in the order they were sent; garbage is refused here."""
+        taken = []
+        for asked in waiting_commands(self._run):
+            if asked.id in self._unanswered or asked.path.name in self._stuck:
+                continue
+            self._unanswered[asked.id] = asked
+            if asked.command is None:
+                self.answer(asked.id, None, "refused", asked.problem)
+            else:
+                taken.append((asked.id, asked.command))
+        return taken
+
+    def answer(
+        self, command_id: str, command: Command | None, outcome: Outcome, reason: str = ""
+    ) -> None:
+        """Write an answer; the first one also removes the file."""
+        fields: dict[str, Any] = {"id": command_id, "outcome": outcome, "reason": reason}
+        if command is not None:
+            fields |= {"name": command.name, "arguments": command.arguments()}
+        self._log.append("command", **fields)
+        asked = self._unanswered.pop(command_id, None)
+        if asked is not None and not asked.discard():
+            # A folder, or a file of somebody else: it is answered once and then left alone.
+            self._stuck.add(asked.path.name)
+
+    def refuse_all(self, reason: str) -> None:
+        """Refuse everything that waits."""
+        for command_id, command in self.take():
+            self.answer(command_id, command, "refused", reason)
