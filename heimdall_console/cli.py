@@ -11,6 +11,7 @@ COMMANDS = {
     "run": "Train, evaluate, export and register a model.",
     "attach": "Follow a run, whoever started it.",
     "runs": "List, watch, control and clear up the runs of this home.",
+    "queue": "Let runs wait for their turn on this machine.",
     "config": "Write, check and show configurations.",
     "data": "Import, generate and inspect datasets.",
     "evaluate": "Measure a model beside simple methods on the same rows.",

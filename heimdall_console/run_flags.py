@@ -52,12 +52,6 @@ def default_of(flag: str) -> str:
     return str(value) if value != "" else "none"
 
 
-def differing_keys(one: Config, other: Config) -> list[str]:
-    """Dotted keys in which two configurations differ."""
-    left, right = flat_values(one), flat_values(other)
-    return [key for key in left if left[key] != right[key]]
-
-
 def _as_toml(value: object) -> str:
     # JSON strings are TOML strings, but for DEL, which TOML wants escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

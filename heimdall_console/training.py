@@ -1,125 +1,78 @@
 """What `run` does: a new run, a resumed one, or only the export of a checkpoint."""
 
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
-import orjson
-
-from heimdall_console.checkpoint_reference import (
-    configuration_of,
-    resolve_checkpoint,
-    run_of_checkpoint,
-)
-from heimdall_console.following.loop import follow_to_end
-from heimdall_console.following.viewing import choose_display, show_end
+from heimdall_console.checkpoint_reference import configuration_of, resolve_checkpoint
 from heimdall_console.formatting import plain
-from heimdall_console.launcher import absolute_paths, launch_run, start_worker
+from heimdall_console.launcher import WORKER, start_run
 from heimdall_console.output import print_json
-from heimdall_console.run_flags import blame_flags, differing_keys, overrides
-from heimdall_console.run_progress import RunProgress
-from heimdall_console.terminal import Terminal
-from training_core.contract.config import Config
-from training_core.contract.config_file import (
-    ConfigSource,
-    apply_overrides,
-    load_config,
-    read_source,
-    validate,
-)
-from training_core.contract.errors import ConfigError, HeimdallError, UsageError
-from training_core.contract.files import write_atomic
+from heimdall_console.settings import load_settings
+from heimdall_console.starting.request import Request
+from heimdall_console.starting.resuming import prepare_resume
+from heimdall_console.starting.run_making import make_run
+from training_core.contract.config_file import load_config
+from training_core.contract.errors import UsageError
 from training_core.contract.home import home_path
-from training_core.contract.lock import is_locked
-from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_dir import RunDir, RunInfo, find_run
+
+Way = Literal["follow", "detach", "prepare", "queue"]
+"""What happens with a run that is ready: watch it, leave it alone, start it by hand, or wait."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """A command line of `run`."""
+def train(request: Request, way: Way = "follow", *, repeat: str = "", after: str = "") -> int:
+    """Make a new run and let it begin; returns the exit code.
 
-    config_file: Path | None
-    set_values: Sequence[str]
-    flags: Mapping[str, object]
-    """Flag → value; None where it was not given."""
-    checkpoint: str | None
-    name: str
-    as_json: bool
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether anything about the training itself was said."""
-        given = any(value is not None for value in self.flags.values())
-        return self.config_file is not None or bool(self.set_values) or given
-
-    def resolve(self) -> Config:
-        """The configuration that file, `--set` and flags make together.
-
-        Raises:
-            ConfigError: Everything that is wrong, at once.
-        """
-        source = read_source(self.config_file) if self.config_file else ConfigSource({})
-        try:
-            return validate(apply_overrides(source, [*self.set_values, *overrides(self.flags)]))
-        except ConfigError as error:
-            raise blame_flags(error, self.flags) from error
-
-
-def train(request: Request) -> int:
-    """Start a new run and follow it; returns the exit code."""
+    Args:
+        request: What to train.
+        way: What happens with the run.
+        repeat: Run whose configuration it begins from; changes are recorded and shown.
+        after: Of a run that waits in the queue: the run whose end it waits for.
+    """
     if request.checkpoint is not None:
         raise UsageError(
             "--checkpoint alone does nothing",
             why="A new run does not know whether to go on with it, export it or start from it",
             unharmed="Nothing was started",
-            action="Add --resume-training or --export-only, or use --init-from instead",
+            action="Use --resume CHECKPOINT, --init-from CHECKPOINT, or add --export-only",
         )
-    home = home_path()
+    home = _ready_home(after)
+    parent = find_run(home, repeat) if repeat else None
+    if parent is not None:
+        request = replace(request, config_file=parent.config_path)
     if request.flags.get("init_from"):
         weights = resolve_checkpoint(str(request.flags["init_from"]), home)
-        flags = {**request.flags, "init_from": str(weights)}
-        request = Request(
-            request.config_file, request.set_values, flags, None, request.name, request.as_json
-        )
+        request = replace(request, flags={**request.flags, "init_from": str(weights)})
     if request.name and (plain(request.name) != request.name or not request.name.strip()):
         raise UsageError("--name holds characters that cannot be shown", action="Choose another")
     config = request.resolve()
-    run = launch_run(config, request.config_file, home, name=request.name)
-    return _start_and_follow(run, request.as_json)
+    run = make_run(config, request.config_file, home, name=request.name, parent=parent)
+    if parent is not None:
+        _show_changes(parent.read_info(), run.read_info())
+    return _begin(run, way, home, as_json=request.as_json, after=after)
 
 
-def resume(request: Request) -> int:
-    """Go on with the run that a checkpoint belongs to; returns the exit code."""
-    home = home_path()
-    checkpoint = resolve_checkpoint(request.checkpoint or "@last", home, last=True)
-    run = run_of_checkpoint(checkpoint, home)
-    if request.is_configured:
-        _refuse_other_configuration(request, run, home)
-    if is_locked(run.lock_path):
-        raise UsageError(
-            f"The run {run.id} was not resumed",
-            why="Its worker is alive",
-            unharmed="That worker goes on",
-            action="Wait for its end, or stop it first",
-        )
-    content = orjson.dumps({"checkpoint": str(checkpoint)})
-    try:
-        write_atomic(run.resume_path, content)
-    except OSError as error:
-        raise HeimdallError(
-            f"{run.path} could not be written",
-            why=error.strerror or str(error),
-            unharmed="The run is as it was",
-            action="Make the home writable or free some space",
-        ) from error
-    return _start_and_follow(run, request.as_json)
+def resume(request: Request, reference: str, way: Way = "follow", *, after: str = "") -> int:
+    """Go on with the run that a checkpoint belongs to; returns the exit code.
+
+    Args:
+        request: May ask for another number of epochs.
+        reference: A checkpoint, a run's id, or `@last`.
+        way: What happens with the run.
+        after: Of a run that waits in the queue: the run whose end it waits for.
+    """
+    home = _ready_home(after)
+    run = prepare_resume(request, reference, home)
+    return _begin(run, way, home, as_json=request.as_json, after=after)
 
 
 def export_checkpoint(request: Request) -> int:
     """Export a checkpoint and register the result; returns the exit code."""
     from heimdall_console import exporting
+    from heimdall_console.terminal import Terminal
 
     home = home_path()
     checkpoint = resolve_checkpoint(request.checkpoint or "@last", home)
@@ -137,7 +90,79 @@ def export_checkpoint(request: Request) -> int:
     return 0
 
 
+def _ready_home(after: str) -> Path:
+    """The home, after what would otherwise be found wrong when a run is already made."""
+    load_settings()
+    home = home_path()
+    if after:
+        find_run(home, after)
+    return home
+
+
+def _begin(run: RunDir, way: Way, home: Path, *, as_json: bool, after: str) -> int:
+    if way == "follow":
+        return _start_and_follow(run, as_json)
+    if way == "detach":
+        worker = start_run(run)
+        _say(run, as_json, pid=worker.pid)
+        if not as_json:
+            _hint(
+                f"It trains on its own. Watch it: heimdall-console attach {run.id}",
+                f"Stop it with a checkpoint: heimdall-console runs stop {run.id}",
+            )
+    elif way == "prepare":
+        command = [sys.executable, "-m", WORKER, str(run.path)]
+        _say(run, as_json, command=command)
+        if not as_json:
+            _hint(
+                f"Not started. Start it with: {shlex.join(command)}",
+                f"or let it take its turn: heimdall-console queue add {run.id}",
+            )
+    else:
+        from heimdall_console.queue import enqueue
+
+        place = enqueue(home, run, after=after)
+        _say(run, as_json, place=place)
+        if not as_json:
+            _hint(
+                f"It waits in the queue, place {place}. See: heimdall-console queue list",
+                f"Follow it: heimdall-console attach {run.id}",
+            )
+    return 0
+
+
+def _say(run: RunDir, as_json: bool, **more: Any) -> None:
+    if as_json:
+        print_json({"id": run.id, "path": str(run.path), **more}, indent=False)
+    else:
+        # Before anything else: scripts and people wait for this line.
+        sys.stdout.write(run.id + "\n")
+        sys.stdout.flush()
+
+
+def _hint(*lines: str) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _show_changes(there: RunInfo, here: RunInfo) -> None:
+    lines = [f"Repeats {there.id} ({plain(there.name)})"]
+    lines += [
+        f"  {plain(key)}: {plain(str(before))} → {plain(str(after))}"
+        for key, (before, after) in here.changes.items()
+    ]
+    if not here.changes:
+        lines.append("  with the same configuration")
+    if there.dataset_fingerprint != here.dataset_fingerprint and "data.dataset" not in here.changes:
+        lines.append("  The dataset has changed since then")
+    _hint(*lines)
+
+
 def _start_and_follow(run: RunDir, as_json: bool) -> int:
+    from heimdall_console.following.loop import follow_to_end
+    from heimdall_console.following.viewing import choose_display, show_end
+    from heimdall_console.run_progress import RunProgress
+    from training_core.contract.run_log import RunLogReader
+
     config = load_config(run.config_path)
     progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
     # A resumed run has a past: it is known, but not shown again.
@@ -145,24 +170,8 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
     while records := earlier.read_new():
         progress.take(records)
     progress.status, progress.started, progress.exit_code = "starting", None, None
-    worker = start_worker(run)
+    worker = start_run(run)
     display = choose_display(run, config, as_json=as_json)
     code = follow_to_end(worker, display, progress, offset=earlier.offset)
     show_end(run, config, progress, code, as_json=as_json, wait=True)
     return code
-
-
-def _refuse_other_configuration(request: Request, run: RunDir, home: Path) -> None:
-    if request.config_file is None and not request.set_values:
-        # Flags alone are read as changes of the run's own configuration.
-        request = Request(run.config_path, [], request.flags, None, "", False)
-    own = load_config(run.config_path)
-    asked = absolute_paths(request.resolve(), request.config_file, home)
-    differing = differing_keys(own, asked)
-    if differing:
-        raise UsageError(
-            f"{run.id} cannot go on with another configuration",
-            why=f"These keys differ: {', '.join(differing)}",
-            unharmed="The run is as it was",
-            action="Leave them out to resume it, or start a new run with --init-from",
-        )

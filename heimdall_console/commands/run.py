@@ -18,7 +18,11 @@ Examples:
   heimdall-console run --config run.toml
   heimdall-console run --config run.toml --epochs 20 --set model.receiver_set_net.width=128
   heimdall-console run --data-dir campus --max-minutes 5 --json
-  heimdall-console run --resume-training --checkpoint @last
+  heimdall-console run --config run.toml --preflight
+  heimdall-console run --config run.toml --overfit-batch --steps 500
+  heimdall-console run --config run.toml --detach
+  heimdall-console run --from @last --set optimizer.learning_rate=5e-4 --queue
+  heimdall-console run --resume @last --epochs 50
   heimdall-console run --export-only --checkpoint @last
 
 Flags may also be written with underscores (--batch_size). Exit codes: 0 done, 1 failed,
@@ -65,16 +69,55 @@ def run(
     checkpoint_dir: Path | None = typer.Option(
         None, help="Folder for checkpoints; the run's own when left out."
     ),
+    from_run: str | None = typer.Option(
+        None,
+        "--from",
+        metavar="RUN",
+        help="Repeat a run as a new one, with what else is given here changed.",
+        autocompletion=run_names,
+    ),
+    resume: str | None = typer.Option(
+        None,
+        metavar="RUN|CHECKPOINT",
+        help="Go on with a run from its last checkpoint, or from this one; --epochs may differ.",
+        autocompletion=run_names,
+    ),
+    detach: bool = typer.Option(
+        False, "--detach", "-d", help="Print the run's id and leave it training."
+    ),
+    prepare: bool = typer.Option(
+        False, "--prepare", help="Make the run's directory and say what starts it."
+    ),
+    queue: bool = typer.Option(
+        False, "--queue", help="Start it when the devices that it asks for are free."
+    ),
+    after: str | None = typer.Option(
+        None,
+        metavar="RUN",
+        help="With --queue: not before this run has ended, however it ends.",
+        autocompletion=run_names,
+    ),
     checkpoint: str | None = typer.Option(
         None,
-        help="Checkpoint to resume or export: a file, a run's id or @last.",
+        help="Checkpoint for --export-only: a file, a run's id or @last.",
         autocompletion=run_names,
     ),
     resume_training: bool = typer.Option(
-        False, "--resume-training", help="Go on with the run of --checkpoint (or the last run)."
+        False, "--resume-training", help="The same as --resume with --checkpoint.", hidden=True
     ),
     export_only: bool = typer.Option(
         False, "--export-only", help="Export and register --checkpoint; train nothing."
+    ),
+    preflight: bool = typer.Option(
+        False,
+        "--preflight",
+        help="Try it first: a real step, memory, time, disk, servers. Makes no run.",
+    ),
+    overfit_batch: bool = typer.Option(
+        False, "--overfit-batch", help="See whether the model can learn one batch. Makes no run."
+    ),
+    steps: int | None = typer.Option(
+        None, min=10, max=100_000, help="Steps of --overfit-batch.  [default: 300]"
     ),
     init_from: str | None = typer.Option(
         None,
@@ -94,6 +137,7 @@ def run(
 ) -> None:
     """Train, evaluate, export and register a model."""
     from heimdall_console import training
+    from heimdall_console.starting.request import Request
 
     flags = {
         "data_dir": data_dir,
@@ -110,14 +154,56 @@ def run(
         "run_name_prefix": run_name_prefix,
         "init_from": init_from,
     }
-    request = training.Request(config, set_values or [], flags, checkpoint, name or "", json)
-    if resume_training and export_only:
-        raise typer.BadParameter("--resume-training and --export-only exclude each other")
-    if export_only:
+    _refuse_together("--resume", resume, "--resume-training", resume_training)
+    _refuse_together("--resume", resume, "--checkpoint", checkpoint)
+    _refuse_together("--from", from_run, "--config", config)
+    _refuse_together("--from", from_run, "--resume", resume or resume_training)
+    _refuse_together("--export-only", export_only, "--resume", resume or resume_training)
+    _refuse_together("--export-only", export_only, "--from", from_run)
+    for name_of_way, is_chosen in (("--detach", detach), ("--prepare", prepare)):
+        _refuse_together("--queue", queue or after, name_of_way, is_chosen)
+        _refuse_together("--export-only", export_only, name_of_way, is_chosen)
+    _refuse_together("--detach", detach, "--prepare", prepare)
+    _refuse_together("--export-only", export_only, "--queue", queue or after)
+    is_trial = preflight or overfit_batch
+    _refuse_together("--preflight", preflight, "--overfit-batch", overfit_batch)
+    trial = "--preflight" if preflight else "--overfit-batch"
+    for other, is_other in (
+        ("--resume", resume or resume_training),
+        ("--export-only", export_only),
+        ("--detach", detach),
+        ("--prepare", prepare),
+        ("--queue", queue or after),
+        ("--name", name),
+        ("--checkpoint", checkpoint),
+    ):
+        _refuse_together(trial, is_trial, other, is_other)
+    if steps is not None and not overfit_batch:
+        raise typer.BadParameter("--steps belongs to --overfit-batch")
+    way: training.Way = "follow"
+    if queue or after:
+        way = "queue"
+    elif detach or prepare:
+        way = "detach" if detach else "prepare"
+    request = Request(config, set_values or [], flags, checkpoint, name or "", json)
+    if is_trial:
+        from heimdall_console import preflight as trials
+
+        if preflight:
+            code = trials.preflight(request, from_run or "")
+        else:
+            code = trials.overfit_batch(request, from_run or "", steps)
+    elif export_only:
         code = training.export_checkpoint(request)
-    elif resume_training:
-        code = training.resume(request)
+    elif resume or resume_training:
+        reference = resume or checkpoint or "@last"
+        code = training.resume(request, reference, way, after=after or "")
     else:
-        code = training.train(request)
+        code = training.train(request, way, repeat=from_run or "", after=after or "")
     sys.stdout.flush()
     raise typer.Exit(code)
+
+
+def _refuse_together(one: str, has_one: object, other: str, has_other: object) -> None:
+    if has_one and has_other:
+        raise typer.BadParameter(f"{one} and {other} exclude each other")

@@ -1,9 +1,11 @@
 """A worker that trains nothing: it writes the log of a short training, or fails as told.
 
-`python -m fake_worker RUN_DIR`; what to do stands in `plan.json` of the run directory.
+`python -m fake_worker RUN_DIR`; what to do stands in `FAKE_WORKER_PLAN`, as JSON, and what a
+single run does otherwise in `plan.json` of its directory.
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -25,6 +27,7 @@ from training_core.contract.commands import (
 from training_core.contract.lock import WorkerLock
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus, recorded_state
 
 STEPS = 40
 HARDWARE: dict[str, Any] = {
@@ -205,12 +208,17 @@ class FakeTraining:
 
 def main(directory: Path) -> int:
     run = RunDir(directory)
+    plan: dict[str, Any] = json.loads(os.environ.get("FAKE_WORKER_PLAN", "{}"))
     plan_path = directory / "plan.json"
-    plan = json.loads(plan_path.read_text()) if plan_path.exists() else {}
+    if plan_path.exists():
+        plan |= json.loads(plan_path.read_text())
     if plan.get("dies_at_birth"):
         print("ModuleNotFoundError: No module named 'torch'", file=sys.stderr)
         return 1
     lock = WorkerLock(run.lock_path)
+    if recorded_state(run) not in (None, RunStatus.QUEUED) and not run.resume_path.exists():
+        # As the real worker: a log that has begun is begun once.
+        return 2
     with RunLogWriter(run.log_path) as log:
         log.append("state", status="starting")
         code = FakeTraining(run, log, plan).work()

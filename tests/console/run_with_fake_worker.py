@@ -3,21 +3,18 @@
 PLAN is what `fake_worker` reads, as JSON.
 """
 
+import os
 import signal
 import sys
 
-from heimdall_console import training
+from heimdall_console import launcher, queue
 from heimdall_console.__main__ import main
-from heimdall_console.launcher import Worker, start_worker
-from training_core.contract.run_dir import RunDir
 
 
 def run(plan: str, arguments: list[str]) -> int:
-    def start(directory: RunDir) -> Worker:
-        (directory.path / "plan.json").write_text(plan)
-        return start_worker(directory, "tests.console.fake_worker")
-
-    training.start_worker = start  # type: ignore[attr-defined, assignment]
+    launcher.WORKER = "tests.console.fake_worker"  # type: ignore[misc]
+    queue.SCHEDULER = "tests.console.scheduler_with_fake_worker"  # type: ignore[misc]
+    os.environ["FAKE_WORKER_PLAN"] = plan
     # Tests may run where Ctrl+C is ignored; here it counts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["heimdall-console", *arguments]

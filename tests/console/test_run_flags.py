@@ -4,7 +4,7 @@ import pytest
 
 from heimdall_console.lazy_command import hyphenated
 from heimdall_console.run_flags import KEYS, blame_flags, default_of, overrides
-from heimdall_console.training import Request
+from heimdall_console.starting.request import Request
 from training_core.contract.config import Config
 from training_core.contract.config_file import all_keys
 from training_core.contract.config_template import flat_values
