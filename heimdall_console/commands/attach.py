@@ -2,7 +2,7 @@
 
 import typer
 
-from heimdall_console.commands.shared_options import JSON, run_names
+from heimdall_console.commands.shared_options import JSON, RUN_HELP, living_run_names
 from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -22,10 +22,7 @@ shown.
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def attach(
     run: str = typer.Argument(
-        "@last",
-        metavar="RUN",
-        help="A run's id, the unique start of one, or @last.",
-        autocompletion=run_names,
+        "@last", metavar="[RUN]", help=RUN_HELP, autocompletion=living_run_names
     ),
     json: bool = JSON,
 ) -> None:

@@ -35,3 +35,20 @@ def run_names() -> list[str]:
     folder = runs_folder(home_path())
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return ["@last", *sorted((n for n in names if not n.startswith(".")), reverse=True)]
+
+
+def living_run_names() -> list[str]:
+    """Runs whose worker lives, the newest first, for completion."""
+    from training_core.contract.home import home_path, runs_folder
+    from training_core.contract.lock import is_locked
+
+    folder = runs_folder(home_path())
+    names = run_names()[1:]
+    return ["@last", *(name for name in names if is_locked(folder / name / "worker.lock"))]
+
+
+RUN_HELP = "A run's id, the unique start of one, or @last."
+RUN = typer.Argument(..., metavar="RUN", help=RUN_HELP, autocompletion=run_names)
+LIVING_RUN = typer.Argument(..., metavar="RUN", help=RUN_HELP, autocompletion=living_run_names)
+RUNS = typer.Argument(None, metavar="[RUN]...", help=RUN_HELP, autocompletion=run_names)
+YES = typer.Option(False, "--yes", "-y", help="Do not ask.")

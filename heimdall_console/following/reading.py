@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.lock import is_locked
@@ -12,6 +13,7 @@ from training_core.contract.run_log import RunLogReader
 from training_core.contract.run_status import RunStatus, derive_status, recorded_state
 
 Record = dict[str, Any]
+Item = TypeVar("Item")
 
 _POLL_S = 0.1
 _OUTPUT_LINES = 12
@@ -90,6 +92,34 @@ def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
             if recorded_state(followed.directory) in _ENDS:
                 return
             raise crash_error(followed.directory)
+        time.sleep(_POLL_S)
+
+
+def tail(
+    read_new: Callable[[], list[Item]], followed: Followed | None, last: int | None = None
+) -> Iterator[Item]:
+    """What a reader has now, and what comes until the end of what it reads from.
+
+    Args:
+        read_new: What is new; an empty list where nothing is.
+        followed: Whose end ends it; None for what is there now.
+        last: Only so many of those that are there now; all when None.
+    """
+    if last is None:
+        while items := read_new():
+            yield from items
+    else:
+        kept: deque[Item] = deque(maxlen=last)
+        while items := read_new():
+            kept.extend(items)
+        yield from kept
+    while followed is not None:
+        # The other way round, the last words of a worker that ends in between would be lost.
+        alive = followed.is_alive
+        while items := read_new():
+            yield from items
+        if not alive:
+            return
         time.sleep(_POLL_S)
 
 

@@ -1,0 +1,159 @@
+"""`runs list`, `runs show` and `runs watch`: what there is and how it goes."""
+
+import dataclasses
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from heimdall_console.commands.shared_options import JSON, RUN, RUNS
+from heimdall_console.lazy_command import SpellingCommand
+
+if TYPE_CHECKING:
+    from heimdall_console.run_index import RunSummary
+
+_LIST_EXAMPLES = """\
+Examples:
+
+\b
+  heimdall-console runs list --status running --status paused
+  heimdall-console runs list --experiment campus --limit 10 --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `runs`."""
+    app.command("list", cls=SpellingCommand, epilog=_LIST_EXAMPLES)(list_all)
+    example = "Example: heimdall-console runs show @last"
+    app.command("show", cls=SpellingCommand, epilog=example)(show)
+    example = "Example: heimdall-console runs watch @last"
+    app.command("watch", cls=SpellingCommand, epilog=example)(watch)
+
+
+def _statuses() -> list[str]:
+    from training_core.contract.run_status import RunStatus
+
+    return [status.value for status in RunStatus]
+
+
+def _experiments() -> list[str]:
+    from heimdall_console.run_index import list_runs
+    from training_core.contract.home import home_path
+
+    return sorted({run.info.experiment for run in list_runs(home_path())})
+
+
+def list_all(
+    status: list[str] | None = typer.Option(
+        None, help="Only runs of this status; may be repeated.", autocompletion=_statuses
+    ),
+    experiment: str | None = typer.Option(
+        None, help="Only runs of this experiment.", autocompletion=_experiments
+    ),
+    limit: int | None = typer.Option(None, "--limit", "-n", min=0, help="At most so many."),
+    json: bool = JSON,
+) -> None:
+    """List runs, the newest first."""
+    from heimdall_console.output import print_json
+    from heimdall_console.run_index import list_runs
+    from training_core.contract.errors import UsageError
+    from training_core.contract.home import home_path
+
+    unknown = [name for name in status or [] if name not in _statuses()]
+    if unknown:
+        raise UsageError(
+            f"There is no status {unknown[0]}", action=f"Choose among {', '.join(_statuses())}"
+        )
+    every = list_runs(home_path())
+    runs = [
+        run
+        for run in every
+        if (not status or run.status.value in status)
+        and (experiment is None or run.info.experiment == experiment)
+    ][:limit]
+    if json:
+        print_json([_as_fields(run) for run in runs])
+    elif runs:
+        sys.stdout.write("\n".join(_list_lines(runs)) + "\n")
+    elif every:
+        typer.echo(f"None of the {len(every)} runs is meant.")
+    else:
+        typer.echo("There are no runs yet. Start one: heimdall-console run --data-dir DATASET")
+
+
+def show(run: str = RUN, json: bool = JSON) -> None:
+    """Show everything about one run."""
+    from heimdall_console.output import print_json
+    from heimdall_console.run_facts import collect_facts
+    from heimdall_console.run_page import page_lines
+    from heimdall_console.terminal import Terminal
+    from training_core.contract.home import home_path
+    from training_core.contract.run_dir import find_run
+
+    facts = collect_facts(find_run(home_path(), run))
+    if json:
+        print_json(facts.as_dict())
+    else:
+        sys.stdout.write("\n".join(page_lines(facts, Terminal.of(sys.stdout))) + "\n")
+
+
+def watch(
+    runs: list[str] | None = RUNS,
+    interval: float = typer.Option(1.0, min=0.1, help="Seconds between two looks."),
+    json: bool = typer.Option(False, "--json", help="Print a JSON line at every change."),
+) -> None:
+    """Watch the runs that live, or those named, until all of them have ended."""
+    from heimdall_console.following.watching import watch_runs
+    from training_core.contract.home import home_path
+    from training_core.contract.run_dir import find_run
+
+    home = home_path()
+    named = [find_run(home, reference) for reference in dict.fromkeys(runs or [])]
+    watch_runs(home, named, sys.stdout, interval_s=interval, as_json=json)
+
+
+def _as_fields(run: "RunSummary") -> dict[str, object]:
+    return {
+        "id": run.info.id,
+        "name": run.info.name,
+        "experiment": run.info.experiment,
+        "status": run.status.value,
+        "created": run.info.created,
+        "path": str(run.path),
+        "monitor": run.monitor,
+        "best": run.best,
+        "metrics": run.metrics,
+    }
+
+
+def _list_lines(runs: "list[RunSummary]") -> list[str]:
+    from heimdall_console.formatting import age, plain
+    from heimdall_console.layout import Column, table_lines
+    from heimdall_console.status_text import best_text, status_text
+    from heimdall_console.terminal import Terminal
+
+    terminal = Terminal.of(sys.stdout)
+    if not sys.stdout.isatty():
+        # Whatever reads a pipe wants whole names.
+        terminal = dataclasses.replace(terminal, width=sys.maxsize)
+    columns = [
+        Column("status"),
+        Column("id", style="bold"),
+        Column("name", shrinks=True),
+        Column("experiment", shrinks=True),
+        Column("best", shrinks=True),
+        Column("started"),
+    ]
+    rows = [
+        [
+            status_text(run.status.value, terminal),
+            run.info.id,
+            plain(run.info.name),
+            plain(run.info.experiment),
+            best_text(run.monitor, run.metrics) or "-",
+            age(time.time() - run.info.created),
+        ]
+        for run in runs
+    ]
+    return table_lines(columns, rows, terminal)

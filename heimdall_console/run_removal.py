@@ -1,0 +1,123 @@
+"""Removing whole runs from the disk."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from heimdall_console.checkpoint_reference import checkpoint_directory
+from heimdall_console.publishing_state import PublishingState, read_publishing
+from training_core.contract.checkpoints import checkpoint_folder, own_checkpoints, sidecar_path
+from training_core.contract.errors import HeimdallError, UsageError
+from training_core.contract.lock import WorkerLock, is_locked
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_status import RunStatus, run_status
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What removing one run would take away."""
+
+    run: RunDir
+    name: str
+    status: RunStatus
+    size_bytes: int
+    """Of its directory and of checkpoints that it keeps elsewhere."""
+    publishing: PublishingState
+
+    @property
+    def is_owing(self) -> bool:
+        """Whether something of it is not published that was to be."""
+        return self.run.publisher_output_path.exists() and self.publishing.is_owing
+
+
+def plan_removal(run: RunDir) -> Removal:
+    """Look at a run that is to be removed.
+
+    Raises:
+        UsageError: Its worker lives, or it waits for its turn.
+    """
+    status = run_status(run)
+    if not status.has_ended and is_locked(run.lock_path):
+        raise UsageError(
+            f"The run {run.id} was not removed",
+            why=f"It is {status.value}",
+            unharmed="Nothing was removed",
+            action=f"End it first: `heimdall-console runs stop {run.id}`",
+        )
+    name = ""
+    with contextlib.suppress(HeimdallError):
+        name = run.read_info().name
+    size_bytes = sum(_file_size(path) for path in run.path.rglob("*"))
+    size_bytes += sum(_file_size(path) for path in _checkpoints_elsewhere(run))
+    return Removal(run, name, status, size_bytes, read_publishing(run))
+
+
+def remove_run(run: RunDir) -> None:
+    """Remove a run; it vanishes from every list at once, then its files go.
+
+    Raises:
+        UsageError: A worker took it meanwhile.
+        HeimdallError: The directory cannot be changed.
+    """
+    elsewhere = _checkpoints_elsewhere(run)
+    hidden = run.path.with_name(f".{run.id}.removed")
+    lock = WorkerLock(run.lock_path)
+    try:
+        _end_publisher(run)
+        os.rename(run.path, hidden)
+    except OSError as error:
+        raise HeimdallError(
+            f"The run {run.id} was not removed",
+            why=error.strerror or str(error),
+            unharmed="It is as it was",
+            action="Make the home writable",
+        ) from error
+    finally:
+        lock.release()
+    for path in elsewhere:
+        path.unlink(missing_ok=True)
+    if elsewhere:
+        with contextlib.suppress(OSError):
+            elsewhere[0].parent.rmdir()
+    try:
+        shutil.rmtree(hidden)
+    except OSError as error:
+        raise HeimdallError(
+            f"Some files of {run.id} are left",
+            why=error.strerror or str(error),
+            unharmed="Other runs are as they were",
+            action=f"Remove {hidden}",
+        ) from error
+
+
+def _end_publisher(run: RunDir) -> None:
+    """A publisher of a run that is gone would only fail for a while."""
+    if not is_locked(run.path / "publisher.lock"):
+        return
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, HeimdallError):
+        pid = int(orjson.loads(run.publisher_path.read_bytes())["pid"])
+        if pid > 1 and run.read_info().host == socket.gethostname():
+            os.kill(pid, signal.SIGTERM)
+
+
+def _checkpoints_elsewhere(run: RunDir) -> list[Path]:
+    """Own checkpoints outside the run's directory, with their sidecars."""
+    configured = checkpoint_directory(run)
+    folder = checkpoint_folder(run, configured)
+    if folder.is_relative_to(run.path):
+        return []
+    paths = [folder / sidecar.file for sidecar in own_checkpoints(run, configured)]
+    return [file for path in paths for file in (path, sidecar_path(path))]
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return 0 if path.is_symlink() or path.is_dir() else path.stat().st_size
+    except OSError:
+        return 0
