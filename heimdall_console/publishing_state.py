@@ -1,19 +1,26 @@
 """What a run's publisher has reached, as `publisher.json` says, and waiting for it."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import orjson
 
-from heimdall_console.formatting import plain, shortened, size
+from heimdall_console.formatting import counted, duration, plain, shortened, size
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import HeimdallError
+from training_core.contract.lock import is_locked
 from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.run_dir import RunDir
 
+if TYPE_CHECKING:
+    import subprocess
+
 _POLL_S = 0.2
+# Records wait a moment so that they travel together: that is no lag to speak of.
+_SHORTEST_LAG_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,18 @@ class PublishingState:
     """When it last wrote, seconds since 1970."""
     behind_bytes: int | None = None
     """How much of the log is not published yet; None where the publisher has not said."""
+    behind_s: float = 0.0
+    """How much older than the newest record the newest published one is, seconds."""
+    thinned: int = 0
+    """Metric points that were left out because they came too fast."""
+    log_bytes: int = 0
+    """Size of the log when it last wrote."""
+    final_status: str = ""
+    """FINISHED, FAILED or KILLED once MLflow shows the run's end."""
+    next_attempt: float = 0.0
+    """When a publisher tries again, seconds since 1970; 0 where it need not wait."""
+    is_alive: bool = False
+    """Whether a publisher is at work."""
 
     @property
     def is_done(self) -> bool:
@@ -66,17 +85,28 @@ class PublishingState:
         versions = self.registered_text()
         if self.is_done:
             return "in MLflow" + (f", registered as {versions}" if versions else "")
+        reason = f": {plain(self.waits_for)}" if self.waits_for else ""
         if self.state == "gave_up":
-            return f"not published: {plain(self.waits_for)}"
-        return f"not published yet: {plain(self.waits_for) or 'the publisher is at work'}"
+            return f"not published{reason}"
+        if self.state == "publishing" and self.is_alive:
+            return f"publishing, {self.lag_text()}"
+        if not reason:
+            reason = ": the publisher is at work" if self.is_alive else ": its publisher is gone"
+        return f"not published yet{reason}"
 
     def lag_text(self) -> str:
         """How far behind the log it is and why, in a few words; empty without a publisher."""
         if not self.state or self.is_done:
             return self.state and "published"
-        behind = "starting" if self.behind_bytes is None else f"{size(self.behind_bytes)} behind"
+        if self.behind_bytes is None:
+            behind = "starting"
+        elif self.behind_s >= _SHORTEST_LAG_S:
+            behind = f"{duration(self.behind_s)} ({size(self.behind_bytes)}) behind"
+        else:
+            behind = "up to date" if self.state == "publishing" else "waiting"
+        left_out = f", {counted(self.thinned, 'point')} thinned" if self.thinned else ""
         reason = f": {plain(self.waits_for)}" if self.waits_for else ""
-        return f"{behind}{reason}"
+        return f"{behind}{left_out}{reason}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -87,6 +117,9 @@ class PublishingState:
             "registered": self.registered,
             "waits_for": self.waits_for,
             "behind_bytes": self.behind_bytes,
+            "behind_s": self.behind_s,
+            "points_thinned": self.thinned,
+            "next_attempt": self.next_attempt or None,
         }
 
 
@@ -96,10 +129,10 @@ def read_publishing(run: RunDir) -> PublishingState:
         found = orjson.loads(run.publisher_path.read_bytes())
     except (OSError, orjson.JSONDecodeError):
         found = None
+    is_alive = is_locked(run.publisher_lock_path)
     if not isinstance(found, dict):
-        return PublishingState("starting")
+        return PublishingState("starting", is_alive=is_alive)
     registered = found.get("registered")
-    updated, offset = found.get("updated"), found.get("offset")
     return PublishingState(
         state=str(found.get("state", "")),
         mlflow_run_id=str(found.get("mlflow_run_id") or ""),
@@ -108,16 +141,20 @@ def read_publishing(run: RunDir) -> PublishingState:
         if isinstance(registered, list)
         else [],
         waits_for=str(found.get("waits_for") or ""),
-        updated=float(updated) if isinstance(updated, int | float) else 0.0,
-        behind_bytes=_behind(run, offset) if isinstance(offset, int) else None,
+        updated=_number(found, "updated"),
+        behind_bytes=int(_number(found, "behind_bytes")) if "behind_bytes" in found else None,
+        behind_s=_number(found, "behind_s"),
+        thinned=int(_number(found, "thinned")),
+        log_bytes=int(_number(found, "log_bytes")),
+        final_status=str(found.get("final_status") or ""),
+        next_attempt=_number(found, "next_attempt"),
+        is_alive=is_alive,
     )
 
 
-def _behind(run: RunDir, offset: int) -> int:
-    try:
-        return max(0, run.log_path.stat().st_size - offset)
-    except OSError:
-        return 0
+def _number(found: dict[str, Any], key: str) -> float:
+    value = found.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def wait_for_publishing(
@@ -144,6 +181,38 @@ def wait_for_publishing(
         time.sleep(_POLL_S)
 
 
+class _Show(Protocol):
+    def __call__(self, state: PublishingState | None, prefix: str = "") -> None: ...
+
+
+@contextlib.contextmanager
+def waiting_line(stream: TextIO, terminal: Terminal) -> Iterator[_Show]:
+    """One line on a terminal that says what is waited for; None clears it, and so does the end."""
+    shown = ""
+
+    def show(state: PublishingState | None, prefix: str = "") -> None:
+        nonlocal shown
+        text = shortened(_waiting_text(state, prefix), terminal.width - 1) if state else ""
+        if terminal.interactive and text != shown:
+            stream.write(f"\r\x1b[K{text}")
+            stream.flush()
+            shown = text
+
+    try:
+        yield show
+    finally:
+        show(None)
+
+
+def _waiting_text(state: PublishingState, prefix: str) -> str:
+    what = "metrics and models"
+    if state.waits_for:
+        what = plain(state.waits_for)
+    elif state.behind_s >= _SHORTEST_LAG_S:
+        what = state.lag_text()
+    return f" {prefix}publishing: {what} (Ctrl+C: not wait)"
+
+
 def show_waiting(
     run: RunDir,
     deadline_s: float,
@@ -152,37 +221,21 @@ def show_waiting(
     is_over: Callable[[PublishingState], bool],
 ) -> PublishingState:
     """Wait as above, with one line on a terminal that says what for; Ctrl+C ends the waiting."""
-    shown = ""
-
-    def show(state: PublishingState) -> None:
-        nonlocal shown
-        text = f" publishing: {plain(state.waits_for) or 'metrics and models'} (Ctrl+C: not wait)"
-        text = shortened(text, terminal.width - 1)
-        if terminal.interactive and text != shown:
-            stream.write(f"\r\x1b[K{text}")
-            stream.flush()
-            shown = text
-
-    try:
-        return wait_for_publishing(run, deadline_s, show, is_over)
-    except KeyboardInterrupt:
-        return read_publishing(run)
-    finally:
-        if shown:
-            stream.write("\r\x1b[K")
-            stream.flush()
+    with waiting_line(stream, terminal) as show:
+        try:
+            return wait_for_publishing(run, deadline_s, show, is_over)
+        except KeyboardInterrupt:
+            return read_publishing(run)
 
 
-def publish(run: RunDir, deadline_s: float, stream: TextIO, terminal: Terminal) -> PublishingState:
-    """Start a run's publisher and wait for its end; it outlives this process.
+def start_publisher(run: RunDir) -> "subprocess.Popen[bytes]":
+    """Start a run's publisher; it outlives this process, and leaves where another is at work.
 
     Raises:
-        HeimdallError: It could not be started, or said at once why it cannot work.
+        HeimdallError: It could not be started.
     """
-    run.read_info()
-    started = time.time()
     try:
-        process = start_detached(PUBLISHER, run.path, run.publisher_output_path)
+        return start_detached(PUBLISHER, run.path, run.publisher_output_path)
     except OSError as error:
         raise HeimdallError(
             "The publisher could not be started",
@@ -190,20 +243,3 @@ def publish(run: RunDir, deadline_s: float, stream: TextIO, terminal: Terminal) 
             unharmed="The run and what was published are as they were",
             action="Make the run directory writable, or free some memory",
         ) from error
-
-    def is_over(state: PublishingState) -> bool:
-        left = process.poll() is not None
-        # What an earlier publisher wrote says nothing of this one.
-        is_fresh = state.updated >= started
-        return left or (is_fresh and state.state in ("done", "gave_up"))
-
-    state = show_waiting(run, deadline_s, stream, terminal, is_over)
-    if process.poll() not in (None, 0) and state.updated < started:
-        lines = run.publisher_output_path.read_text(errors="replace").splitlines()[-3:]
-        raise HeimdallError(
-            f"The publisher of {run.id} ended at once",
-            why="\n".join(lines),
-            unharmed="The run and what was published are as they were",
-            action=f"Read {run.publisher_output_path}",
-        )
-    return state
