@@ -48,6 +48,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "memory_available_bytes": "of the machine",
         "disk_free_bytes": "where the run lies",
         "data_wait_share": "share of the time since the last record that training waited for data",
+        "gpus_age_s": "age of `gpus` where the driver did not answer in time; absent otherwise",
         "problem": "why the GPUs could not be asked, once",
     },
     "checkpoint": {
