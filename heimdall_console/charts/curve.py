@@ -1,4 +1,4 @@
-"""One metric over the epochs, as a small line in braille."""
+"""One metric over epochs or steps, as a small line in braille."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,15 +14,19 @@ def curve_lines(
     label: Callable[[float], str],
     *,
     last_epoch: int | None = None,
+    unit: str = "epoch",
+    ascii_only: bool = False,
 ) -> list[str]:
     """The curve with the smallest and largest value at its axis.
 
     Args:
-        points: Epoch (counted from 0) and finite value, in the order of epochs.
+        points: Epoch or step (counted from 0) and finite value, in their order.
         columns: Width in all.
         rows: Height in all, the epoch axis included.
         label: Value to the text at the axis.
         last_epoch: Number of epochs planned, so that the axis does not move.
+        unit: What the points are counted in.
+        ascii_only: Whether braille and lines must not be used.
     """
     canvas = Canvas(max(8, columns - _LABEL_WIDTH - 3), max(2, rows - 2))
     low = min(value for _, value in points)
@@ -38,11 +42,12 @@ def curve_lines(
         )
         canvas.line(before or point, point)
         before = point
+    side, corner, floor = "|+-" if ascii_only else "│└─"
     lines = []
-    for row, text in enumerate(canvas.lines()):
+    for row, text in enumerate(canvas.lines(ascii_only=ascii_only)):
         name = label(high) if row == 0 else label(low) if row == canvas.rows - 1 else ""
-        lines.append(f" {name:>{_LABEL_WIDTH}} │{text}")
-    lines.append(" " * (_LABEL_WIDTH + 2) + "└" + "─" * canvas.columns)
-    left, right = str(first + 1), f"epoch {first + reach + 1}"
+        lines.append(f" {name:>{_LABEL_WIDTH}} {side}{text}")
+    lines.append(" " * (_LABEL_WIDTH + 2) + corner + floor * canvas.columns)
+    left, right = str(first + 1), f"{unit} {first + reach + 1}"
     lines.append(" " * (_LABEL_WIDTH + 3) + left + right.rjust(canvas.columns - len(left)))
     return lines
