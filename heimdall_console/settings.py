@@ -68,16 +68,21 @@ def load_settings() -> Settings:
     raise wrong
 
 
+def masked(settings: Settings) -> Settings:
+    """The settings to be shown: the address of a webhook is a secret."""
+    told = settings.notifications
+    hidden = told.model_copy(update={"webhook": "****" if told.webhook else ""})
+    return settings.model_copy(update={"notifications": hidden})
+
+
 def settings_template(settings: Settings) -> str:
-    """A complete, commented `settings.toml` with these values; the webhook is masked."""
+    """A complete, commented `settings.toml` with these values."""
     lines = []
     for name, field in Settings.model_fields.items():
         section: Section = getattr(settings, name)
         lines += [f"# {field.description}", f"[{name}]"]
         for key, inner in type(section).model_fields.items():
             value = getattr(section, key)
-            if key == "webhook" and value:
-                value = "****"
             # JSON strings, lists of them, booleans and integers are TOML too.
             lines += [f"# {inner.description}", f"{key} = {json.dumps(value)}"]
         lines.append("")

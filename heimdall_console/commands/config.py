@@ -140,3 +140,16 @@ def schema(
     text = orjson.dumps(config_schema(), option=orjson.OPT_INDENT_2).decode()
     write_new_file(out, text + "\n", replace=force)
     typer.echo(f"Wrote {out}.")
+
+
+@app.command(cls=SpellingCommand, epilog="Example: heimdall-console config settings")
+def settings(json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """Show your own preferences, and the file that they stand in."""
+    from heimdall_console.settings import load_settings, masked, settings_path, settings_template
+
+    path, found = settings_path(), masked(load_settings())
+    if json:
+        print_json({"file": str(path), "exists": path.exists(), **found.model_dump()})
+        return
+    there = "" if path.exists() else ", which does not exist: these are the defaults"
+    sys.stdout.write(f"# {path}{there}\n\n{settings_template(found)}")

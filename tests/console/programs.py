@@ -10,6 +10,7 @@ from typing import Any
 
 from training_core.contract.config import Config
 from training_core.contract.config_template import render_resolved
+from heimdall_console.settings import settings_path
 from training_core.contract.datasets import (
     SUMMARY_FILE,
     TABLE_FILES,
@@ -96,6 +97,13 @@ def wait_until(is_true: Callable[[], bool], what: str) -> None:
     while not is_true():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(0.02)
+
+
+def write_settings(text: str) -> None:
+    """Write the settings of the person who runs the tests: of this test, that is."""
+    path = settings_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def write_dataset(path: Path, name: str = "site", **changes: object) -> DatasetSummary:
