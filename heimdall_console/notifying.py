@@ -33,7 +33,7 @@ _LAST_WORD_S: Final = 3.0
 _COMMAND_S: Final = 600.0
 
 
-def start_notifier(run: RunDir, worker_pid: int) -> None:
+def start_notifier(run: RunDir, worker_pid: int) -> subprocess.Popen[bytes] | None:
     """Start the process that tells of a run's end, where the settings name somebody to tell.
 
     What hinders it is said on standard error: the worker trains all the same.
@@ -41,15 +41,18 @@ def start_notifier(run: RunDir, worker_pid: int) -> None:
     Args:
         run: The run, whose worker has just been started.
         worker_pid: That worker, which may not have taken its lock yet.
+
+    Returns:
+        The process; None where there is nobody to tell, or it could not be started.
     """
     from heimdall_console.settings import load_settings
 
     try:
         wanted = load_settings().notifications
         if not (wanted.webhook or wanted.command):
-            return
+            return None
         offset = run.log_path.stat().st_size if run.log_path.exists() else 0
-        start_detached(
+        return start_detached(
             "heimdall_console.notifying",
             run.path,
             run.path / "notifying.log",
@@ -57,6 +60,7 @@ def start_notifier(run: RunDir, worker_pid: int) -> None:
         )
     except (HeimdallError, OSError) as error:
         sys.stderr.write(f"Nobody will be told of the end of {run.id}: {error}\n")
+        return None
 
 
 def main(run: RunDir, worker_pid: int, offset: int) -> int:

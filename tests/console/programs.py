@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from heimdall_console.settings import settings_path
 from training_core.contract.config import Config
 from training_core.contract.config_template import render_resolved
-from heimdall_console.settings import settings_path
 from training_core.contract.datasets import (
     SUMMARY_FILE,
     TABLE_FILES,
