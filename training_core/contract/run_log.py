@@ -180,12 +180,11 @@ class RunLogReader:
             return records
         try:
             self._notice_replacement(descriptor)
-            end = self.offset + limit_bytes
-            while self.offset < end or not records:
-                left = end - self.offset
-                lines = self._next_lines(
-                    descriptor, min(PIECE_BYTES, left if left > 0 else PIECE_BYTES)
-                )
+            remaining = limit_bytes
+            while remaining > 0 or not records:
+                size = min(PIECE_BYTES, remaining) if remaining > 0 else PIECE_BYTES
+                remaining -= size
+                lines = self._next_lines(descriptor, size)
                 if lines is None:
                     break
                 records.extend(self._parse(lines))
@@ -244,9 +243,11 @@ class RunLogReader:
         between = len(lines) - 1
         if len(values) != len(lines) + between or values[1::2] != [self._separator] * between:
             return self._parse_damaged(lines)
-        records = [value for value in values[::2] if is_record(value)]
-        self.broken += len(lines) - len(records)
-        self._count_newer(records)
+        records: list[Record] = values[::2]
+        if not _are_ours(records):
+            records = [value for value in records if is_record(value)]
+            self.broken += len(lines) - len(records)
+            self._count_newer(records)
         return records
 
     def _parse_damaged(self, lines: list[bytes]) -> list[Record]:
@@ -265,6 +266,14 @@ class RunLogReader:
         for record in records:
             if (version := record.get("v")) != SCHEMA_VERSION:
                 self.newer += isinstance(version, int) and version > SCHEMA_VERSION
+
+
+def _are_ours(values: list[Any]) -> bool:
+    """Whether all are records of our schema, which one pass tells faster than a look at each."""
+    try:
+        return {(type(value["kind"]), value["v"]) for value in values} == {(str, SCHEMA_VERSION)}
+    except (TypeError, KeyError, IndexError):
+        return False
 
 
 def is_record(value: object) -> bool:
