@@ -21,7 +21,9 @@ class GpuReading:
 class _Device:
     """A GPU, or an instance of one that is divided (MIG)."""
 
-    index: int
+    number: int
+    """In the list; the driver's own number, as long as no GPU before it is divided."""
+    board_index: int
     handle: Any
     board: Any
     """Handle for what an instance shares with its GPU; the same one for a whole GPU."""
@@ -88,7 +90,9 @@ class Nvml:
                 self._problem = f"GPU {index} could not be opened"
                 continue
             instances = self._instances(board)
-            devices += [self._device(index, handle, board) for handle in instances or [board]]
+            for handle in instances or [board]:
+                number = max(index, devices[-1].number + 1 if devices else 0)
+                devices.append(self._device(number, index, handle, board))
         return devices
 
     def _instances(self, board: Any) -> list[Any]:
@@ -102,10 +106,10 @@ class Nvml:
         ]
         return [handle for handle in handles if handle is not None]
 
-    def _device(self, index: int, handle: Any, board: Any) -> _Device:
+    def _device(self, number: int, index: int, handle: Any, board: Any) -> _Device:
         name = self._ask(self._nvml.nvmlDeviceGetName, handle)
         uuid = self._ask(self._nvml.nvmlDeviceGetUUID, handle)
-        return _Device(index, handle, board, name, uuid)
+        return _Device(number, index, handle, board, name, uuid)
 
     def _gpu(self, device: _Device, pids: frozenset[int]) -> Gpu:
         nvml = self._nvml
@@ -116,7 +120,7 @@ class Nvml:
         processes = self._value(device, nvml.nvmlDeviceGetComputeRunningProcesses, device.handle)
         ours = [p.usedGpuMemory for p in processes or () if p.pid in pids]
         return {
-            "index": device.index,
+            "index": device.number,
             "name": device.name,
             "uuid": device.uuid,
             "utilization_percent": None if utilization is None else int(utilization.gpu),
@@ -144,13 +148,13 @@ class Nvml:
     def _value(self, device: _Device, call: Callable[..., Any], *arguments: Any) -> Any:
         nvml = self._nvml
         name = call.__name__
-        if name in device.silent or device.index in self._lost:
+        if name in device.silent or device.board_index in self._lost:
             return None
         try:
             return call(*arguments)
         except nvml.NVMLError as error:
             if error.value in (nvml.NVML_ERROR_GPU_IS_LOST, nvml.NVML_ERROR_GPU_NOT_FOUND):
-                self._lost.add(device.index)
+                self._lost.add(device.board_index)
             elif error.value != nvml.NVML_ERROR_UNKNOWN:
                 # Not supported, not permitted, not in this driver: it stays so.
                 device.silent.add(name)
