@@ -39,7 +39,7 @@ def train(request: Request, way: Way = "follow", *, repeat: str = "", after: str
             unharmed="Nothing was started",
             action="Use --resume CHECKPOINT, --init-from CHECKPOINT, or add --export-only",
         )
-    home = _ready_home(after)
+    home, after = _ready_home(after)
     parent = find_run(home, repeat) if repeat else None
     if parent is not None:
         request = replace(request, config_file=parent.config_path)
@@ -64,7 +64,7 @@ def resume(request: Request, reference: str, way: Way = "follow", *, after: str 
         way: What happens with the run.
         after: Of a run that waits in the queue: the run whose end it waits for.
     """
-    home = _ready_home(after)
+    home, after = _ready_home(after)
     run = prepare_resume(request, reference, home)
     return _begin(run, way, home, as_json=request.as_json, after=after)
 
@@ -90,13 +90,11 @@ def export_checkpoint(request: Request) -> int:
     return 0
 
 
-def _ready_home(after: str) -> Path:
-    """The home, after what would otherwise be found wrong when a run is already made."""
+def _ready_home(after: str) -> tuple[Path, str]:
+    """The home and the id of a run; what is wrong is found before another run is made."""
     load_settings()
     home = home_path()
-    if after:
-        find_run(home, after)
-    return home
+    return home, find_run(home, after).id if after else ""
 
 
 def _begin(run: RunDir, way: Way, home: Path, *, as_json: bool, after: str) -> int:
