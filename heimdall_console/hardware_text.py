@@ -5,9 +5,16 @@ from typing import Any
 
 from heimdall_console.formatting import percent, plain, size
 
+_GAP = "   "
 
-def hardware_text(record: Mapping[str, Any] | None) -> str:
-    """The devices, the processor and the memory on one line; empty where nothing is known."""
+
+def hardware_text(record: Mapping[str, Any] | None, width: int | None = None) -> str:
+    """The devices, the processor and the memory on one line; empty where nothing is known.
+
+    Args:
+        record: What was measured.
+        width: Columns; what does not fit whole is left out at the end. No limit when None.
+    """
     if not record:
         return ""
     parts = [*_gpu_texts(record)]
@@ -19,7 +26,9 @@ def hardware_text(record: Mapping[str, Any] | None) -> str:
         parts.append(f"waits for data {percent(wait)}")
     if (free := _figure(record.get("disk_free_bytes"))) is not None:
         parts.append(f"disk {size(free)} free")
-    return "   ".join(parts)
+    while width is not None and len(parts) > 1 and len(_GAP.join(parts)) > width:
+        parts.pop()
+    return _GAP.join(parts)
 
 
 def gpu_text(record: Mapping[str, Any] | None) -> str:

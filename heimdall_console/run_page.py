@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from heimdall_console.following.events import alert_text
+from heimdall_console.following.events import alert_text, local_time
 from heimdall_console.following.summary import proof_text
 from heimdall_console.formatting import (
     age,
@@ -209,10 +209,7 @@ def _value(value: object) -> str:
 
 
 def _moment(seconds: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):
-        return "?"
+    return local_time(seconds) or "?"
 
 
 def _short(path: str) -> str:

@@ -12,6 +12,7 @@ import orjson
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.publishing_state import PublishingState, read_publishing
+from heimdall_console.queue import waiting
 from training_core.contract.checkpoints import checkpoint_folder, own_checkpoints, sidecar_path
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.lock import WorkerLock, is_locked
@@ -36,17 +37,18 @@ class Removal:
         return self.run.publisher_output_path.exists() and self.publishing.is_owing
 
 
-def plan_removal(run: RunDir) -> Removal:
+def plan_removal(run: RunDir, home: Path) -> Removal:
     """Look at a run that is to be removed.
 
     Raises:
         UsageError: Its worker lives, or it waits for its turn.
     """
     status = run_status(run)
-    if not status.has_ended and is_locked(run.lock_path):
+    is_queued = any(entry.run_id == run.id for entry in waiting(home))
+    if is_locked(run.lock_path) or is_queued:
         raise UsageError(
             f"The run {run.id} was not removed",
-            why=f"It is {status.value}",
+            why="It waits for its turn" if is_queued else f"It is {status.value}",
             unharmed="Nothing was removed",
             action=f"End it first: `heimdall-console runs stop {run.id}`",
         )
@@ -98,7 +100,7 @@ def remove_run(run: RunDir) -> None:
 
 def _end_publisher(run: RunDir) -> None:
     """A publisher of a run that is gone would only fail for a while."""
-    if not is_locked(run.path / "publisher.lock"):
+    if not is_locked(run.publisher_lock_path):
         return
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, HeimdallError):
         pid = int(orjson.loads(run.publisher_path.read_bytes())["pid"])

@@ -55,9 +55,10 @@ def stop(
     wait: float = _WAIT,
     json: bool = JSON,
 ) -> None:
-    """End a run with a checkpoint."""
+    """End a run with a checkpoint; one that waits for its turn leaves the queue."""
     from training_core.contract.commands import StopCommand
     from training_core.contract.errors import UsageError
+    from training_core.contract.run_status import RunStatus, run_status
 
     if after_epoch and now:
         raise UsageError(
@@ -65,6 +66,10 @@ def stop(
             unharmed="The run goes on",
             action="Leave one out",
         )
+    directory = _find(run)
+    if run_status(directory) is RunStatus.QUEUED:
+        _cancel(directory, json)
+        return
     _send(run, [StopCommand(when="epoch" if after_epoch else "now")], wait, json)
 
 
@@ -128,6 +133,18 @@ def kill(run: str = LIVING_RUN, yes: bool = YES, json: bool = JSON) -> None:
         print_json({"run_id": directory.id, "killed": killed})
     else:
         sys.stdout.write(f"{directory.id}  {'killed' if killed else 'had ended by itself'}\n")
+
+
+def _cancel(run: "RunDir", as_json: bool) -> None:
+    from heimdall_console.output import print_json
+    from heimdall_console.queue import cancel
+    from training_core.contract.home import home_path
+
+    cancel(home_path(), run)
+    if as_json:
+        print_json({"run_id": run.id, "name": "stop", "outcome": "done", "reason": "cancelled"})
+    else:
+        sys.stdout.write(f"{run.id}  taken out of the queue\n")
 
 
 def _find(reference: str) -> "RunDir":

@@ -48,7 +48,7 @@ def remove(
 
     home = home_path()
     found = {run.id: run for run in (find_run(home, reference) for reference in runs)}
-    planned = [plan_removal(run) for run in found.values()]
+    planned = [plan_removal(run, home) for run in found.values()]
     if not yes and not json:
         _show_removals(planned)
     if not confirm(_removal_question(planned), yes=yes):

@@ -22,10 +22,17 @@ _DETAIL_LINES = 20
 
 def clock(record: Record) -> str:
     """Local time of a record, HH:MM:SS."""
-    moment = record.get("t")
+    return local_time(record.get("t"), "%H:%M:%S") or "--:--:--"
+
+
+def local_time(moment: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """Seconds since 1970 as local time; empty where a clock said nonsense."""
     if not isinstance(moment, int | float):
-        return "--:--:--"
-    return time.strftime("%H:%M:%S", time.localtime(moment))
+        return ""
+    try:
+        return time.strftime(form, time.localtime(moment))
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def notable_events(record: Record) -> Iterator[Event]:

@@ -25,6 +25,7 @@ from heimdall_console.formatting import (
 from heimdall_console.hardware_text import hardware_text
 from heimdall_console.publishing_state import read_publishing
 from heimdall_console.run_progress import RunProgress
+from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.terminal import Style
 from training_core.contract.run_dir import RunDir
 
@@ -39,9 +40,7 @@ _STYLES: dict[Style, str] = {
     "warning": "yellow",
     "bad": "red",
 }
-_GLYPHS = {"starting": "○", "running": "●", "paused": "‖", "queued": "○", "finished": "✓"}
 _WAITING = {"queued": "waiting for its turn", "paused": "paused"}
-_STATE_STYLES = {"running": "green", "paused": "yellow"}
 # In this order; other metrics of the validation follow while there is room.
 _FIRST = ("val/median_m", "val/mean_m", "val/p90_m")
 _LABEL_WIDTH = 24
@@ -126,7 +125,7 @@ class LiveDisplay:
     def _surroundings(self, progress: RunProgress) -> list[RenderableType]:
         """Devices, publishing and what is wrong, one line each where there is something to say."""
         rows: list[tuple[str, str, str]] = []
-        hardware = hardware_text(progress.hardware)
+        hardware = hardware_text(progress.hardware, self._console.width - _LABEL_WIDTH - 2)
         if hardware:
             rows.append(("hardware", hardware, "default not dim"))
         lag = self._lag()
@@ -163,7 +162,8 @@ class LiveDisplay:
     def _head(self, progress: RunProgress) -> Text:
         status = progress.status or "starting"
         width = self._console.width
-        state = f"{_GLYPHS.get(status, '●')} {status}"
+        glyph, style = STATUS_STYLES.get(status, ("●", "accent"))
+        state = f"{glyph} {plain(status)}"
         elapsed = duration(time.time() - (progress.started or self._started))
         right = f"{state}  {elapsed}"
         name = shortened(plain(self._name), max(10, width - len(right) - 4))
@@ -172,7 +172,7 @@ class LiveDisplay:
         if room >= 8:
             line.append(f"  {shortened(plain(self._dataset), room)}", style="dim")
         line.append(" " * max(2, width - len(line) - len(right) - 1))
-        line.append(state, style=_STATE_STYLES.get(status, "cyan"))
+        line.append(state, style=_STYLES["good" if status == "running" else style])
         line.append(f"  {elapsed}", style="dim")
         return line
 

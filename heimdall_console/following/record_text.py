@@ -1,6 +1,5 @@
 """Any record of a run log as one readable line."""
 
-import time
 from typing import Any
 
 import orjson
@@ -10,6 +9,7 @@ from heimdall_console.following.events import (
     alert_text,
     checkpoint_text,
     command_text,
+    local_time,
     notable_events,
     numbers,
 )
@@ -24,15 +24,8 @@ _OF_EVERY_RECORD = ("v", "t", "kind")
 
 def record_line(record: Record) -> str:
     """Local time, kind and what is said; a kind of a newer program is shown as it stands."""
-    moment = record.get("t")
-    when = " " * 19
-    if isinstance(moment, int | float):
-        # A clock may have been anywhere.
-        try:
-            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-        except (OverflowError, ValueError, OSError):
-            when = "?" * 19
-    return f"{when}  {plain(record['kind']):<{_KIND_WIDTH}}  {_text(record)}".rstrip()
+    when = local_time(record.get("t"))
+    return f"{when:<19}  {plain(record['kind']):<{_KIND_WIDTH}}  {_text(record)}".rstrip()
 
 
 def _text(record: Record) -> str:

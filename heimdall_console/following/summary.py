@@ -9,16 +9,9 @@ from heimdall_console.formatting import duration, meters, metric, number, percen
 from heimdall_console.layout import pair_lines
 from heimdall_console.publishing_state import PublishingState
 from heimdall_console.run_progress import RunProgress
-from heimdall_console.terminal import Style, Terminal
+from heimdall_console.status_text import STATUS_STYLES
+from heimdall_console.terminal import Terminal
 from training_core.contract.run_dir import RunDir, RunInfo
-
-_GLYPHS: dict[str, tuple[str, Style]] = {
-    "finished": ("✓", "good"),
-    "stopped": ("■", "warning"),
-    "failed": ("✗", "bad"),
-    "killed": ("✗", "bad"),
-}
-
 
 _METHOD_WIDTH = 27
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
@@ -42,7 +35,7 @@ def summary_lines(
         terminal: What can be shown.
         dataset: As a command line names it; empty for data of a module of one's own.
     """
-    glyph, style = _GLYPHS.get(progress.status, ("?", "warning"))
+    glyph, style = STATUS_STYLES.get(progress.status, ("?", "warning"))
     took = duration((progress.ended or 0.0) - (progress.started or 0.0))
     head = f"{glyph} {progress.status} after {took}" if terminal.unicode else progress.status
     title = f" {terminal.style(head, style)}   {terminal.style(plain(info.name), 'bold')}"
@@ -176,7 +169,7 @@ def _next_commands(
     commands = []
     if progress.status != "finished":
         if progress.last_checkpoint is not None:
-            commands.append(f"heimdall-console run --resume-training --checkpoint {run.id}")
+            commands.append(f"heimdall-console run --resume {run.id}")
         return commands
     if not dataset:
         return [f"heimdall-console sync {run.id}"] if publishing.is_owing else []

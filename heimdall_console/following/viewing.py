@@ -12,8 +12,10 @@ from heimdall_console.following.summary import summary_lines, summary_record
 from heimdall_console.output import print_json
 from heimdall_console.publishing_state import PublishingState, show_waiting
 from heimdall_console.run_progress import RunProgress
+from heimdall_console.settings import load_settings
 from heimdall_console.terminal import Terminal
 from training_core.contract.config import Config
+from training_core.contract.errors import HeimdallError
 from training_core.contract.home import datasets_folder, home_path
 from training_core.contract.run_dir import RunDir
 
@@ -55,7 +57,7 @@ def show_end(
         wait: Whether to wait for the publisher a while.
     """
     info = run.read_info()
-    if wait:
+    if wait and _rings():
         notify_terminal(sys.stdout, f"{info.name} {progress.status}")
     publishing = _published(run, config, progress, wait=wait)
     if as_json:
@@ -69,6 +71,14 @@ def show_end(
     if progress.status == "failed":
         for line in error_lines(progress.failure(), Terminal.of(sys.stderr)):
             sys.stderr.write(line + "\n")
+
+
+def _rings() -> bool:
+    try:
+        return load_settings().notifications.bell
+    except HeimdallError:
+        # Broken settings are no reason to hide how a run ended.
+        return True
 
 
 def _dataset_name(config: Config) -> str:

@@ -63,10 +63,14 @@ class FakeRun:
 
     def start(self) -> "FakeRun":
         """Start its worker and wait until it trains."""
-        fake = "tests.console.fake_worker"
-        self.process = start_detached(fake, self.run.path, self.run.output_path)
+        self.start_only()
         wait_until(lambda: "metrics" in self.kinds() or self.process_ended(), "the worker trains")
         return self
+
+    def start_only(self) -> None:
+        """Start its worker."""
+        fake = "tests.console.fake_worker"
+        self.process = start_detached(fake, self.run.path, self.run.output_path)
 
     def process_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
