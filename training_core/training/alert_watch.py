@@ -7,7 +7,7 @@ from typing import Final
 
 from training_core.contract.records import decode_number
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import Record, RunLogReader, RunLogWriter
+from training_core.contract.run_log import RunLogReader, RunLogWriter
 from training_core.training.activity import Activity
 from training_core.training.alerts import (
     Alert,
@@ -62,18 +62,18 @@ class AlertWatch:
         losses: list[float] = []
         now_s = time.monotonic()
         for record in self._reader.read_new(_MOST_BYTES):
-            kind = record["kind"]
-            if kind == "metrics":
-                values = record["values"]
-                self._step = record["step"]
+            kind, values = record["kind"], record.get("values")
+            if kind == "metrics" and isinstance(values, dict):
+                self._step = _whole(record.get("step"), self._step)
                 found.append(self._non_finite.look(values, now_s))
                 loss = decode_number(values.get("train/loss"))
                 if loss is not None and math.isfinite(loss):
                     losses.append(loss)
             elif kind == "checkpoint":
-                self._checkpoint_bytes = int(record["size_bytes"])
-            elif kind == "task" and record["name"] == "train":
-                self._step = _step_of(record)
+                size = _whole(record.get("size_bytes"), None)
+                self._checkpoint_bytes = size or self._checkpoint_bytes
+            elif kind == "task" and record.get("name") == "train":
+                self._step = _whole(record.get("done"), self._step)
         found.append(self._spike.look(losses))
         return found
 
@@ -98,6 +98,5 @@ class AlertWatch:
         return found
 
 
-def _step_of(record: Record) -> int | None:
-    done = record.get("done")
-    return done if isinstance(done, int) else None
+def _whole(value: object, otherwise: int | None) -> int | None:
+    return value if isinstance(value, int) else otherwise

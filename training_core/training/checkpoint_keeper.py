@@ -15,6 +15,7 @@ from training_core.contract.checkpoints import (
     checkpoint_folder,
     chosen_checkpoint,
     own_checkpoints,
+    read_sidecar,
     sidecar_path,
     write_sidecar,
 )
@@ -120,7 +121,10 @@ class CheckpointKeeper(RunPart):
         step, epoch = trainer.global_step, trainer.current_epoch
         _refuse_broken_weights(trainer.lightning_module, step)
         if not metrics and self._tried is not None and self._tried[0] == step:
-            return self._tried[1]
+            path = self._tried[1]
+            if path is not None and reason == REQUEST and trainer.is_global_zero:
+                self._keep(path)
+            return path
         name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
         path = self.folder / name
         trainer.save_checkpoint(path, weights_only=False)
@@ -181,6 +185,12 @@ class CheckpointKeeper(RunPart):
     def chosen(self, which: Literal["best", "last"] = "best") -> CheckpointSidecar | None:
         """The best of this run's checkpoints or the last one; None where there is none."""
         return chosen_checkpoint(self._own(), which)
+
+    def _keep(self, path: Path) -> None:
+        """Let a checkpoint that was saved for another reason count as asked for."""
+        sidecar = read_sidecar(path)
+        if sidecar is not None:
+            write_sidecar(self.folder, sidecar.model_copy(update={"reason": REQUEST}))
 
     def _own(self) -> list[CheckpointSidecar]:
         return own_checkpoints(self._run, self._options.directory)

@@ -24,6 +24,9 @@ from training_core.models.restore import (
     load_weights,
     network_state,
 )
+from training_core.training.activity import Activity
+from training_core.training.activity_meter import ActivityMeter
+from training_core.training.alerts import out_of_memory_alert
 from training_core.training.beat import Beat
 from training_core.training.checkpoint_io import AtomicCheckpointIO
 from training_core.training.checkpoint_keeper import CheckpointKeeper
@@ -77,6 +80,7 @@ class TrainingPipeline:
         self.trainer: pl.Trainer
         self.keeper: CheckpointKeeper
         self.inbox = CommandInbox(run, log)
+        self.activity = Activity()
         self.has_trained = False
 
     def run(self) -> None:
@@ -147,12 +151,19 @@ class TrainingPipeline:
             self.run_dir, config.checkpoint, self.log, recorder, files, self._origin()
         )
         steering = Steering(
-            self.inbox, beat, self.control, self.keeper, self.log, config.trainer.max_minutes
+            self.inbox,
+            beat,
+            self.control,
+            self.keeper,
+            self.activity,
+            self.log,
+            config.trainer.max_minutes,
         )
         # Those that judge a validation come before the one that saves: its checkpoint holds
         # their state.
         judges = [*validation_judges(config, has_own_schedule=self.spec is not None), self.keeper]
         parts: list[Callback] = [BatchSeeder(config.run.seed), recorder, *judges, steering]
+        parts.append(ActivityMeter(self.activity, self.keeper.folder))
         epochs = config.trainer.epochs
         if self.resume is not None:
             point = resume_point(self.resume, self._origin())
@@ -223,7 +234,11 @@ class TrainingPipeline:
             def try_batch(size: int) -> None:
                 one_step(self.trainer, self.module, self.data, size)
 
-            raise out_of_memory(error, batch_size, try_batch) from error
+            advice = out_of_memory(error, batch_size, try_batch)
+            out_of_memory_alert(advice).write(self.log, self.trainer.global_step)
+            raise advice from error
+        finally:
+            self.activity.end()
         self.has_trained = True
         if self.trainer.is_global_zero and self.keeper.chosen() is None:
             raise CheckpointError(

@@ -17,6 +17,7 @@ from training_core.contract.commands import (
 from training_core.contract.errors import StoppedError
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus
+from training_core.training.activity import Activity
 from training_core.training.beat import Beat, Look
 from training_core.training.checkpoint_keeper import REQUEST, CheckpointKeeper, may_save
 from training_core.training.control import StopControl
@@ -40,6 +41,7 @@ class Steering(RunPart):
         beat: Waits while the run is paused.
         control: What was asked by a signal.
         keeper: Saves on request and before leaving.
+        activity: Is told that a pause is no stall.
         log: The run's log.
         max_minutes: Limit on the time of this process's training, pauses not counted; 0 has
             none.
@@ -51,6 +53,7 @@ class Steering(RunPart):
         beat: Beat,
         control: StopControl,
         keeper: CheckpointKeeper,
+        activity: Activity,
         log: RunLogWriter,
         max_minutes: float,
     ) -> None:
@@ -58,6 +61,7 @@ class Steering(RunPart):
         self._beat = beat
         self._control = control
         self._keeper = keeper
+        self._activity = activity
         self._log = log
         self._limit_s = 60.0 * max_minutes
         self._began_s: float | None = None
@@ -166,11 +170,12 @@ class Steering(RunPart):
         """Look a few times a second and train nothing; the last look is returned."""
         self._log.append("state", status=RunStatus.PAUSED)
         began_s = look.now_s
-        while self._is_paused and not self._is_stopping:
-            look = self._beat.wait()
-            self._obey(trainer, look)
-            if can_save:
-                self._save_as_asked(trainer)
+        with self._activity.suspended():
+            while self._is_paused and not self._is_stopping:
+                look = self._beat.wait()
+                self._obey(trainer, look)
+                if can_save:
+                    self._save_as_asked(trainer)
         self._is_paused = False
         if self._began_s is not None:
             self._began_s += look.now_s - began_s

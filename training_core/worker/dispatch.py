@@ -3,6 +3,7 @@
 import importlib
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,7 @@ from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.resume_request import read_resume_request
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.control import StopControl
+from training_core.worker.hardware import HardwareSampler
 from training_core.worker.ranks import rank
 
 JobFunction = Callable[[JobArguments, Report], dict[str, Any]]
@@ -75,8 +77,12 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
     from training_core.training.pipeline import TrainingPipeline
 
     pipeline = TrainingPipeline(run, log, control, resume)
+    if resume is not None:
+        pipeline.inbox.refuse_all("The worker that was asked is gone; ask again")
+    watch = HardwareSampler(run, log, pipeline.activity) if rank() == 0 else nullcontext()
     try:
-        pipeline.run()
+        with watch:
+            pipeline.run()
     finally:
         ending["summary"] = pipeline.summary()
         pipeline.inbox.refuse_all("The run has ended")
