@@ -71,6 +71,7 @@ MEASURED_DATA ?= $(or $(HEIMDALL_SHARED_DATA),../shared/data)
 .PHONY: bench
 bench: environment ## Run the benchmarks and print their ratios
 	$(BIN)/python benchmarks/command_start.py
+	$(BIN)/python benchmarks/detach.py
 	$(BIN)/python benchmarks/run_log.py
 	$(BIN)/python benchmarks/list_runs.py
 	$(BIN)/python benchmarks/export_speed.py
