@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -18,14 +18,22 @@ from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_status import RunStatus, run_status
 
+if TYPE_CHECKING:
+    import subprocess
+
 _INDEX = "publishing.json"
 _MOST_AT_ONCE = 2
 # A publisher that was started has said how it is by then, or died and may be started again.
 _PATIENCE_S = 60.0
+_START_S = 15.0
 _FOREVER: Final = 1e18
 
 Index = dict[str, list[float]]
-"""Run → size of its log when it was looked at, and the time before which it owes nothing new."""
+"""Run → size of its log when it was looked at, the time before which it is not looked at again,
+and the time at which its publisher was started, 0 for one that was in order."""
+
+# Their ends are noted at the next look: nothing is left of a publisher that has ended.
+_children: "list[subprocess.Popen[bytes]]" = []
 
 
 @dataclass(frozen=True)
@@ -59,33 +67,36 @@ def start_owed_publishers(home: Path, most: int = _MOST_AT_ONCE) -> list[str]:
         must not fail because of what they owe.
     """
     now = time.time()
+    _children[:] = [child for child in _children if child.poll() is None]
     before = _read_index(home)
     index: Index = {}
     due: list[RunDir] = []
+    sizes: dict[str, int] = {}
     at_work = 0
     for name, path, size in _logs(home):
         known = before.get(name)
         if known is not None and known[0] == size and now < known[1]:
             index[name] = known
+            at_work += known[2] > 0 and _is_at_work(RunDir(Path(path)), known[2], now)
             continue
         run = RunDir(Path(path))
         publishing = read_publishing(run)
         at_work += publishing.is_alive
         not_before = _owes_nothing_before(run, publishing, size, now)
         if not_before > now:
-            index[name] = [size, not_before]
+            index[name] = [size, not_before, 0]
         elif not publishing.is_alive and _needs_publisher(run, publishing, now):
             due.append(run)
+            sizes[name] = size
     chosen = due[: max(0, most - at_work)]
-    sizes = {run.id: _size(run) for run in chosen}
-    index |= {name: [size, now + _PATIENCE_S] for name, size in sizes.items()}
+    index |= {run.id: [sizes[run.id], now + _PATIENCE_S, now] for run in chosen}
     # What cannot be remembered would be started again by every command.
     if index != before and not _write_index(home, index):
         return []
     started = []
     for run in chosen:
         with contextlib.suppress(HeimdallError):
-            start_publisher(run)
+            _children.append(start_publisher(run))
             started.append(run.id)
     return started
 
@@ -152,11 +163,11 @@ def _needs_publisher(run: RunDir, publishing: PublishingState, now: float) -> bo
     return run_status(run).has_ended
 
 
-def _size(run: RunDir) -> int:
-    try:
-        return run.log_path.stat().st_size
-    except OSError:
-        return 0
+def _is_at_work(run: RunDir, started: float, now: float) -> bool:
+    """Whether a publisher that was started lives, or is about to."""
+    return is_locked(run.publisher_lock_path) or (
+        now - started < _START_S and read_publishing(run).updated < started
+    )
 
 
 def _read_index(home: Path) -> Index:
@@ -166,7 +177,7 @@ def _read_index(home: Path) -> Index:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 2}
+    return {k: v for k, v in found.items() if isinstance(v, list) and len(v) == 3}
 
 
 def _write_index(home: Path, index: Index) -> bool:

@@ -46,8 +46,14 @@ def log_steps(
         log.append("metrics", time_s=START_S + step / 10, step=step, epoch=0, values=values)
 
 
-def finished_run(home: Path, steps: int = 20, status: str = "finished", **sections: str) -> RunDir:
-    run = make_run(home, **sections)
+def finished_run(
+    home: Path,
+    steps: int = 20,
+    status: str = "finished",
+    run_id: str = "20260924-120000-abc123",
+    **sections: str,
+) -> RunDir:
+    run = make_run(home, run_id, **sections)
     with RunLogWriter(run.log_path) as log:
         log.append("state", time_s=START_S, status="running")
         log_steps(log, 0, steps)
@@ -65,6 +71,28 @@ class LiveWorker:
     def leave(self) -> None:
         self.log.close()
         self.lock.release()
+
+
+_WORKER = """
+import sys, time
+from pathlib import Path
+from training_core.contract.lock import WorkerLock
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
+run = RunDir(Path(sys.argv[1]))
+lock, log = WorkerLock(run.lock_path), RunLogWriter(run.log_path)
+log.append("state", status="running")
+step = 0
+while True:
+    log.append("metrics", step=step, epoch=0, values={"train/loss": 1.0 / (step + 1)})
+    step += 1
+    time.sleep(0.02)
+"""
+
+
+def start_training(run: RunDir) -> "subprocess.Popen[bytes]":
+    """A process in a session of its own that holds the run's lock and logs until it is killed."""
+    return subprocess.Popen([sys.executable, "-c", _WORKER, str(run.path)], start_new_session=True)
 
 
 def start_publisher(run: RunDir) -> "subprocess.Popen[bytes]":

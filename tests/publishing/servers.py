@@ -1,11 +1,15 @@
 """Starting, awaiting and ending the real servers of the publishing tests."""
 
+import base64
 import contextlib
+import http.client
+import http.server
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,3 +75,60 @@ def mlflow_server(backend: str, artifacts: Path, port: int) -> "subprocess.Popen
             stderr=output,
             start_new_session=True,
         )
+
+
+class _Guard(http.server.BaseHTTPRequestHandler):
+    """Passes on what carries the right name and password; says 401 or 403 to the rest."""
+
+    protocol_version = "HTTP/1.1"
+    server: "GuardedServer"
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Print nothing."""
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        given = self.headers.get("Authorization", "")
+        token = given.partition(" ")[2]
+        user = base64.b64decode(token).decode() if given.startswith("Basic ") else ""
+        if user != self.server.allowed:
+            self._send(403 if user.startswith("guest:") else 401, b"You are not authorized.", {})
+            return
+        headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
+        try:
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            kind = {"Content-Type": answer.headers.get("Content-Type", "text/plain")}
+            self._send(answer.status, answer.read(), kind)
+        finally:
+            connection.close()
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  # http.server's names
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class GuardedServer(http.server.ThreadingHTTPServer):
+    """An MLflow server behind a name and a password."""
+
+    daemon_threads = True
+
+    def __init__(self, uri: str, allowed: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Guard)
+        self.behind = int(uri.rpartition(":")[2])
+        self.allowed = allowed
+        self.uri = f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> "GuardedServer":
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self.server_close()

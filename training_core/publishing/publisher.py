@@ -100,13 +100,9 @@ class Publisher:
                     self._publication.finish()
                     if not self._publication.read():
                         return self._done(size_bytes)
-                else:
-                    self._publication.publish()
-                self._succeeded = time.monotonic()
-                self._state.give_ups = 0
-                if self._state.attempts:
-                    self._state.attempts = 0
-                    self._say("publishing")
+                    self._note_success()
+                elif self._publication.publish():
+                    self._note_success()
             except Exception as error:
                 # Whatever goes wrong between us and a server, the run must not notice.
                 if not self._wait(error):
@@ -116,6 +112,13 @@ class Publisher:
                 time.sleep(_LAST_LOOK_S if status.has_ended else _POLL_S)
         # The directory was removed: nobody waits for the rest.
         return 0
+
+    def _note_success(self) -> None:
+        self._succeeded = time.monotonic()
+        self._state.give_ups = 0
+        if self._state.attempts:
+            self._state.attempts = 0
+            self._say("publishing")
 
     def _is_settled(self, status: RunStatus, is_new: bool) -> bool:
         """Whether the run has ended and nothing was added for a while."""

@@ -93,11 +93,14 @@ class RunPublication:
         self._is_at_end = self._reader.offset == offset
         return not self._is_at_end
 
-    def publish(self, *, everything: bool = False) -> None:
+    def publish(self, *, everything: bool = False) -> bool:
         """Publish what was read.
 
         Args:
             everything: The log has ended or is at rest: do not wait for more.
+
+        Returns:
+            False where there is not enough yet and nothing was tried.
 
         Raises:
             HeimdallError: A server refused or did not answer; call again later.
@@ -105,7 +108,7 @@ class RunPublication:
         now = time.time()
         if not everything and self._thinner.ready < _CHUNK_POINTS:
             if not self._is_at_end or 0 <= now - self._flushed < _FLUSH_INTERVAL_S:
-                return
+                return False
             self._thinner.close_older_than(now)
         store, mlflow_run_id = self._connect(), self.state.mlflow_run_id
         if not self.state.described:
@@ -128,6 +131,7 @@ class RunPublication:
         self._flushed = now
         self._remember_place()
         self._save()
+        return True
 
     def finish(self) -> None:
         """Publish the rest of a run that has ended, its status, and then its files.
