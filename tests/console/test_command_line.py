@@ -13,7 +13,13 @@ COMMANDS = [
     ["run"],
     ["runs"],
     ["runs", "list"],
+    ["queue"],
+    ["queue", "add"],
+    ["queue", "list"],
+    ["queue", "move"],
+    ["queue", "cancel"],
     ["config"],
+    ["config", "settings"],
     ["config", "init"],
     ["config", "validate"],
     ["config", "show"],
@@ -43,7 +49,7 @@ def test_a_bare_call_says_what_to_type() -> None:
 def test_help_lists_every_command() -> None:
     answer = heimdall("--help")
     assert answer.returncode == 0
-    for command in ("run", "runs", "config", "data", "evaluate", "export", "predict", "sync"):
+    for command in ("run", "runs", "queue", "config", "data", "evaluate", "export", "predict", "sync"):
         assert f"\n  {command} " in answer.stdout
 
 
@@ -52,7 +58,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
     answer = heimdall(*command, "--help")
     assert answer.returncode == 0
     assert "Usage: heimdall-console" in answer.stdout
-    if command[-1] not in ("config", "data", "import", "runs"):
+    if command[-1] not in ("config", "data", "import", "queue", "runs"):
         assert "Example" in answer.stdout
 
 
