@@ -115,7 +115,7 @@ class RunProgress:
         self.error = record.get("error") if isinstance(record.get("error"), dict) else None
         code = record.get("exit_code")
         self.exit_code = code if isinstance(code, int) else None
-        if self.started is None:
+        if self.started is None and self.status != "queued":
             self.started = _time(record)
         self.ended = _time(record)
         # What was measured before a pause says nothing of the time after it.

@@ -29,6 +29,17 @@ Flags may also be written with underscores (--batch_size). Exit codes: 0 done, 1
 2 usage or configuration, 3 diverged, 4 stopped, 130 interrupted.
 """
 
+_EXCLUSIVE = (
+    ("--resume", "--resume-training", "--export-only", "--preflight", "--overfit-batch"),
+    ("--detach", "--prepare", "--queue", "--export-only", "--preflight", "--overfit-batch"),
+    ("--from", "--resume", "--resume-training", "--export-only"),
+    ("--from", "--config"),
+    ("--checkpoint", "--resume"),
+    ("--checkpoint", "--preflight", "--overfit-batch"),
+    ("--name", "--preflight", "--overfit-batch"),
+)
+"""Of each group one flag may be given; --after counts as --queue."""
+
 
 def _help(text: str, flag: str) -> str:
     return f"{text}  [default: {default_of(flag)}]"
@@ -154,30 +165,25 @@ def run(
         "run_name_prefix": run_name_prefix,
         "init_from": init_from,
     }
-    _refuse_together("--resume", resume, "--resume-training", resume_training)
-    _refuse_together("--resume", resume, "--checkpoint", checkpoint)
-    _refuse_together("--from", from_run, "--config", config)
-    _refuse_together("--from", from_run, "--resume", resume or resume_training)
-    _refuse_together("--export-only", export_only, "--resume", resume or resume_training)
-    _refuse_together("--export-only", export_only, "--from", from_run)
-    for name_of_way, is_chosen in (("--detach", detach), ("--prepare", prepare)):
-        _refuse_together("--queue", queue or after, name_of_way, is_chosen)
-        _refuse_together("--export-only", export_only, name_of_way, is_chosen)
-    _refuse_together("--detach", detach, "--prepare", prepare)
-    _refuse_together("--export-only", export_only, "--queue", queue or after)
+    given: dict[str, object] = {
+        "--config": config,
+        "--from": from_run,
+        "--resume": resume,
+        "--resume-training": resume_training,
+        "--checkpoint": checkpoint,
+        "--name": name,
+        "--export-only": export_only,
+        "--preflight": preflight,
+        "--overfit-batch": overfit_batch,
+        "--detach": detach,
+        "--prepare": prepare,
+        "--queue": queue or after,
+    }
+    for group in _EXCLUSIVE:
+        chosen = [flag for flag in group if given[flag]]
+        if len(chosen) > 1:
+            raise typer.BadParameter(f"{' and '.join(chosen)} exclude each other")
     is_trial = preflight or overfit_batch
-    _refuse_together("--preflight", preflight, "--overfit-batch", overfit_batch)
-    trial = "--preflight" if preflight else "--overfit-batch"
-    for other, is_other in (
-        ("--resume", resume or resume_training),
-        ("--export-only", export_only),
-        ("--detach", detach),
-        ("--prepare", prepare),
-        ("--queue", queue or after),
-        ("--name", name),
-        ("--checkpoint", checkpoint),
-    ):
-        _refuse_together(trial, is_trial, other, is_other)
     if steps is not None and not overfit_batch:
         raise typer.BadParameter("--steps belongs to --overfit-batch")
     way: training.Way = "follow"
@@ -202,8 +208,3 @@ def run(
         code = training.train(request, way, repeat=from_run or "", after=after or "")
     sys.stdout.flush()
     raise typer.Exit(code)
-
-
-def _refuse_together(one: str, has_one: object, other: str, has_other: object) -> None:
-    if has_one and has_other:
-        raise typer.BadParameter(f"{one} and {other} exclude each other")
