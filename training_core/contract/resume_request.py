@@ -15,7 +15,8 @@ class ResumeRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     checkpoint: str
-    """Its file, with the whole path."""
+    """Its file, with the whole path; empty for a run that died before its first one, which
+    begins anew under its old name."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Another number of epochs in all; None leaves it as it is."""
     schedule: Literal["stretch", "hold"] = "stretch"

@@ -108,25 +108,27 @@ class Activity:
         self._is_saving = False
         waited_s, since_s = self._wait
         if since_s is not None:
-            self._wait = (waited_s, time.perf_counter() - self._still[0])
+            self._wait = (waited_s, self._clock())
 
     def progress(self) -> Progress:
         """How far it is; for other threads."""
-        still_s, still_since = self._still
-        now = time.perf_counter() if still_since is None else still_since
-        clock = now - still_s
+        clock = self._clock()
         waited_s, wait_since = self._wait
         batches, ended_s = self._ended
         if wait_since is not None:
             waited_s += max(0.0, clock - wait_since)
         return Progress(
             clock_s=clock,
-            is_running=still_since is None,
+            is_running=self._still[1] is None,
             batches=batches,
             ended_s=ended_s,
             waited_s=waited_s,
             doing="checkpoint" if self._is_saving else "step" if wait_since is None else "data",
         )
+
+    def _clock(self) -> float:
+        still_s, since = self._still
+        return (time.perf_counter() if since is None else since) - still_s
 
     def _enter(self) -> None:
         self._still = (self._still[0], time.perf_counter())

@@ -217,7 +217,7 @@ class TrainingPipeline:
                 self.trainer.fit(
                     self.module,
                     datamodule=self.data,
-                    ckpt_path=self.resume.checkpoint if self.resume else None,
+                    ckpt_path=(self.resume.checkpoint or None) if self.resume else None,
                     weights_only=True,
                 )
         except DivergedError as error:

@@ -38,6 +38,8 @@ def resume_point(request: ResumeRequest, expected: Mapping[str, Any]) -> ResumeP
     Raises:
         CheckpointError: It is unreadable, of another model, or beyond the end asked for.
     """
+    if not request.checkpoint:
+        return ResumePoint(request, 0, 0, request.epochs)
     path = Path(request.checkpoint)
     checkpoint = load_checkpoint(path)
     origin = checkpoint_origin(checkpoint, path)
