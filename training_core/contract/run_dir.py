@@ -192,7 +192,7 @@ def find_run(home: Path, reference: str) -> RunDir:
             ids = []
         if reference == "@last":
             newest_first = (RunDir(runs / run_id) for run_id in sorted(ids, reverse=True))
-            found = list(itertools.islice(filter(_is_run, newest_first), 1))
+            found = list(itertools.islice(filter(_is_undamaged, newest_first), 1))
         else:
             matching = [i for i in ids if i.startswith(reference)] if reference else []
             chosen = [reference] if reference in matching else matching
@@ -219,3 +219,11 @@ def _at_path(reference: str) -> RunDir | None:
 
 def _is_run(run: RunDir) -> bool:
     return run.info_path.is_file()
+
+
+def _is_undamaged(run: RunDir) -> bool:
+    try:
+        run.read_info()
+    except HeimdallError:
+        return False
+    return True
