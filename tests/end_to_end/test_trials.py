@@ -33,7 +33,6 @@ def test_a_preflight_says_all_is_ready_and_makes_no_run(campus: str, isolated_ho
     assert said.splitlines()[-2].split()[0] == "ready"
     assert not (isolated_home / "runs").exists()
     assert not (isolated_home / "mlflow.db").exists()
-    assert answer("run", *options, "--preflight")["checks"]["disk"]["status"] == "ok"
 
 
 def test_a_preflight_that_finds_something_wrong_fails(campus: str) -> None:
@@ -41,10 +40,6 @@ def test_a_preflight_that_finds_something_wrong_fails(campus: str) -> None:
     failed = answer("run", *options, "--set", "storage.endpoint=http://127.0.0.1:9", code=1)
     assert failed["status"] == "failed"
     assert failed["checks"]["training"]["status"] == "ok"
-    assert (
-        "not ready: storage"
-        in heimdall("run", *options, "--set", "storage.endpoint=http://127.0.0.1:9", code=1).stdout
-    )
     assert "epoch" in heimdall("run", *options, "--set", "trainer.epoch=3", code=2).stderr
 
 
