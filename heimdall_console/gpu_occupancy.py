@@ -1,11 +1,14 @@
 """Which GPUs of this machine may be given away, asked of the driver (NVML)."""
 
 import os
+import queue
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-_BUSY_SHARE: Final = 0.1
+_BUSY_SHARE: Final = 0.25
+_ANSWER_S: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,45 @@ class GpuOccupancy:
     def __init__(self) -> None:
         self._nvml: Any = None
         self._is_tried = False
+        self._asking: threading.Thread | None = None
 
-    def look(self) -> list[Gpu]:
-        """The GPUs as they are now, without those that `CUDA_VISIBLE_DEVICES` hides from us."""
+    def look(self) -> list[Gpu] | None:
+        """The GPUs as they are now, without those that `CUDA_VISIBLE_DEVICES` hides from us.
+
+        Returns:
+            None where the driver hangs.
+        """
+        if self._asking is not None and self._asking.is_alive():
+            return None
+        answer: queue.SimpleQueue[list[Gpu]] = queue.SimpleQueue()
+        # A thread can be left behind in a call that never comes back.
+        self._asking = threading.Thread(target=lambda: answer.put(self._ask()), daemon=True)
+        self._asking.start()
+        try:
+            return answer.get(timeout=_ANSWER_S)
+        except queue.Empty:
+            return None
+
+    def _ask(self) -> list[Gpu]:
         nvml = self._opened()
         if nvml is None:
             return []
-        found = []
+        uuids: dict[int, str] = {}
+        busy: dict[int, bool] = {}
         try:
-            names = {
-                index: str(nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(index)))
-                for index in range(nvml.nvmlDeviceGetCount())
-            }
+            count = nvml.nvmlDeviceGetCount()
         except nvml.NVMLError:
             return []
-        for index in visible(names, os.environ.get("CUDA_VISIBLE_DEVICES")):
-            found.append(Gpu(index, self._is_busy(nvml, index)))
-        return found
+        for index in range(count):
+            try:
+                handle = nvml.nvmlDeviceGetHandleByIndex(index)
+                uuids[index] = str(nvml.nvmlDeviceGetUUID(handle))
+                busy[index] = _computes(nvml, handle) or _is_filled(nvml, handle)
+            except nvml.NVMLError:
+                # Lost from the bus: nobody can use it, but it keeps its number.
+                uuids[index], busy[index] = "", True
+        chosen = visible(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return [Gpu(index, busy[index]) for index in chosen]
 
     def _opened(self) -> Any:
         if not self._is_tried:
@@ -53,25 +78,6 @@ class GpuOccupancy:
                 return None
             self._nvml = pynvml
         return self._nvml
-
-    @staticmethod
-    def _is_busy(nvml: Any, index: int) -> bool:
-        try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        except nvml.NVMLError:
-            # Lost from the bus: nobody can use it.
-            return True
-        try:
-            if nvml.nvmlDeviceGetComputeRunningProcesses(handle):
-                return True
-        except nvml.NVMLError:
-            # In containers the driver names no processes: the memory has to tell.
-            pass
-        try:
-            memory = nvml.nvmlDeviceGetMemoryInfo(handle)
-        except nvml.NVMLError:
-            return False
-        return bool(memory.used > _BUSY_SHARE * memory.total)
 
 
 def visible(uuids: Mapping[int, str], variable: str | None) -> Sequence[int]:
@@ -96,3 +102,19 @@ def visible(uuids: Mapping[int, str], variable: str | None) -> Sequence[int]:
         if matching[0] not in chosen:
             chosen += matching
     return chosen
+
+
+def _computes(nvml: Any, handle: Any) -> bool:
+    try:
+        return bool(nvml.nvmlDeviceGetComputeRunningProcesses(handle))
+    except (nvml.NVMLError_NoPermission, nvml.NVMLError_NotSupported):
+        return False
+
+
+def _is_filled(nvml: Any, handle: Any) -> bool:
+    """Whether much memory is held: in some containers the driver names no processes."""
+    try:
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    except nvml.NVMLError_NotSupported:
+        return False
+    return bool(memory.used > _BUSY_SHARE * memory.total)

@@ -27,8 +27,8 @@ class Turn:
 class Machine:
     """What there is, and what is taken by others than those that wait."""
 
-    gpus: Sequence[Gpu]
-    """Every GPU that may be used."""
+    gpus: Sequence[Gpu] | None
+    """Every GPU that may be used; None where the driver hangs."""
     cpu_places: int
     """Runs that may train on the CPU at once."""
     training: Sequence[QueueEntry]
@@ -37,9 +37,9 @@ class Machine:
     """Living runs on the CPU that were started past the queue."""
 
 
-def device_kind(accelerator: str, gpus: Sequence[Gpu]) -> Kind:
+def device_kind(accelerator: str, gpus: Sequence[Gpu] | None) -> Kind:
     """Where a run will train; without any GPU on the CPU, which refuses what it cannot do."""
-    return "gpu" if gpus and accelerator != "cpu" else "cpu"
+    return "cpu" if accelerator == "cpu" or gpus == [] else "gpu"
 
 
 def decide(
@@ -56,7 +56,8 @@ def decide(
         has_ended: Whether a run, by id, has ended or is gone.
     """
     given = {index for entry in machine.training for index in entry.gpus}
-    free = [gpu.index for gpu in machine.gpus if not gpu.is_busy and gpu.index not in given]
+    known = machine.gpus or []
+    free = [gpu.index for gpu in known if not gpu.is_busy and gpu.index not in given]
     on_cpu = sum(not entry.gpus for entry in machine.training) + machine.cpu_others
     is_held: set[Kind] = set()
     turns = []
@@ -66,8 +67,10 @@ def decide(
             continue
         kind = device_kind(entry.accelerator, machine.gpus)
         # A run that asks for more than there is fails with its own words.
-        asked = min(entry.devices, len(machine.gpus))
-        if kind in is_held:
+        asked = min(entry.devices, len(known))
+        if kind == "gpu" and machine.gpus is None:
+            turns.append(Turn(entry, begins=False, waits_for="an answer of the GPU driver"))
+        elif kind in is_held:
             turns.append(Turn(entry, begins=False, waits_for="the runs before it"))
         elif kind == "gpu" and len(free) >= asked:
             gpus, free = tuple(free[:asked]), free[asked:]
