@@ -16,7 +16,13 @@ from training_core.publishing.publisher_state import PublisherState, read_state
 START_S = 1_790_000_000.0
 
 
-def make_run(home: Path, run_id: str = "20260924-120000-abc123", **sections: str) -> RunDir:
+def make_run(
+    home: Path,
+    run_id: str = "20260924-120000-abc123",
+    parent: str = "20260923-120000-000000",
+    changes: dict[str, list[Any]] | None = None,
+    **sections: str,
+) -> RunDir:
     """A run without a worker; `sections` are TOML texts by section name."""
     toml = "".join(f"[{name}]\n{text}\n" for name, text in sections.items())
     info = RunInfo(
@@ -32,7 +38,8 @@ def make_run(home: Path, run_id: str = "20260924-120000-abc123", **sections: str
         versions={"torch": "2.13.0", "pytorch-lightning": "2.6.6"},
         config_hash="c" * 64,
         dataset_fingerprint="d" * 64,
-        parent="20260923-120000-000000",
+        parent=parent,
+        changes=changes or {},
     )
     return create_run(home, info, toml)
 
@@ -53,7 +60,7 @@ def finished_run(
     run_id: str = "20260924-120000-abc123",
     **sections: str,
 ) -> RunDir:
-    run = make_run(home, run_id, **sections)
+    run = make_run(home, run_id, "20260923-120000-000000", None, **sections)
     with RunLogWriter(run.log_path) as log:
         log.append("state", time_s=START_S, status="running")
         log_steps(log, 0, steps)

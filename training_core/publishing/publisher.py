@@ -98,9 +98,9 @@ class Publisher:
             try:
                 if is_settled:
                     self._publication.finish()
+                    self._note_success()
                     if not self._publication.read():
                         return self._done(size_bytes)
-                    self._note_success()
                 elif self._publication.publish():
                     self._note_success()
             except Exception as error:

@@ -61,7 +61,7 @@ class RunPublication:
         """Whether the run's worker lived when the log was last looked at."""
         self._artifacts = RunArtifacts(run, home, self.info, self.config, state, self._save)
         before = _seen_before(run, state.offset)
-        self._last_state, self._last_time_s, self._broken_before = before
+        self._last_state, self._last_time_s, self._damaged_before, self._newer_before = before
         self._reached_s = self._last_time_s
         self._reader = RunLogReader(run.log_path, state.offset)
         self._restarts = 0
@@ -205,14 +205,15 @@ class RunPublication:
 
     def _final_tags(self) -> dict[str, str]:
         names = {v: k for k, v in self.state.names.items() if v != k}
-        broken = self._broken_before + self._reader.broken
+        damaged = self._damaged_before + self._reader.broken
+        newer = self._newer_before + self._reader.newer
         return {
             "heimdall.status": self.status.value,
             "heimdall.points_thinned": str(self.state.thinned),
             "heimdall.metric_names": orjson.dumps(names).decode() if names else "",
             "heimdall.metrics_refused": ", ".join(sorted(self.state.refused)),
-            "heimdall.log_lines_damaged": str(broken) if broken else "",
-            "heimdall.log_records_newer": str(self._reader.newer) if self._reader.newer else "",
+            "heimdall.log_lines_damaged": str(damaged) if damaged else "",
+            "heimdall.log_records_newer": str(newer) if newer else "",
         }
 
     def _connect(self) -> MlflowStore:
@@ -296,8 +297,8 @@ class RunPublication:
         return self._last_time_s
 
 
-def _seen_before(run: RunDir, offset: int) -> tuple[str | None, float, int]:
-    """Up to an offset: status of the last `state` record, time of the last record, damage."""
+def _seen_before(run: RunDir, offset: int) -> tuple[str | None, float, int, int]:
+    """Up to an offset: the last status, the last time, how many damaged and newer lines."""
     status, time_s = None, time.time()
     reader = RunLogReader(run.log_path)
     while reader.offset < offset:
@@ -309,4 +310,4 @@ def _seen_before(run: RunDir, offset: int) -> tuple[str | None, float, int]:
                 status = record["status"]
             if isinstance(t := record.get("t"), int | float):
                 time_s = float(t)
-    return status, time_s, reader.broken
+    return status, time_s, reader.broken, reader.newer
