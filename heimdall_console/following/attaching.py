@@ -3,7 +3,13 @@
 import sys
 
 from heimdall_console.following.lines import JsonDisplay, LineDisplay
-from heimdall_console.following.loop import Display, end_code, follow_until_detached
+from heimdall_console.following.loop import (
+    Display,
+    Interruption,
+    end_code,
+    follow_until_detached,
+    handling,
+)
 from heimdall_console.following.reading import crash_error
 from heimdall_console.following.viewing import choose_display, show_end
 from heimdall_console.run_progress import RunProgress
@@ -31,33 +37,38 @@ def attach(run: RunDir, *, as_json: bool) -> int:
     config = _configuration(run)
     progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
     # In the other order a run that ends in between would look crashed.
-    locked = is_locked(run.lock_path)
+    locked, seen = is_locked(run.lock_path), False
+    interruption = Interruption()
     display = choose_display(run, config, as_json=as_json, hint=_HINT)
     try:
-        offset = _catch_up(run, display, progress)
-    except BaseException:
-        display.close()
-        raise
-    status = derive_status(progress.status or None, locked)
-    if status.has_ended:
-        display.close()
-        return _end(run, config, progress, status, as_json=as_json, seen=False)
-    if status is RunStatus.QUEUED:
-        progress.status = status.value
-    try:
-        if not follow_until_detached(run, display, progress, offset=offset):
-            _say_detached(run, as_json)
-            return int(ExitCode.DONE)
-        status = RunStatus(progress.status)
+        with handling(interruption):
+            offset = _catch_up(run, display, progress, interruption)
+            status = derive_status(progress.status or None, locked)
+            seen = not status.has_ended
+            if status is RunStatus.QUEUED:
+                progress.status = status.value
+            if interruption.act() or (
+                seen
+                and not follow_until_detached(run, display, progress, interruption, offset=offset)
+            ):
+                _say_detached(run, as_json)
+                return int(ExitCode.DONE)
     except HeimdallError:
+        # The one thing that following raises.
         status = RunStatus.CRASHED
-    return _end(run, config, progress, status, as_json=as_json, seen=True)
+    else:
+        status = derive_status(progress.status or None, locked=False)
+    finally:
+        display.close()
+    return _end(run, config, progress, status, as_json=as_json, seen=seen)
 
 
-def _catch_up(run: RunDir, display: Display, progress: RunProgress) -> int:
+def _catch_up(
+    run: RunDir, display: Display, progress: RunProgress, interruption: Interruption
+) -> int:
     reader = RunLogReader(run.log_path)
     shows_past = isinstance(display, LineDisplay | JsonDisplay)
-    while records := reader.read_new(_CHUNK_BYTES):
+    while not interruption.count and (records := reader.read_new(_CHUNK_BYTES)):
         progress.take(records)
         if shows_past:
             display.show(records, progress)

@@ -113,7 +113,8 @@ def follow_to_end(
         HeimdallError: The worker is gone and wrote no end.
     """
     interruption = StopWorker(worker, display, has_checkpoints=has_checkpoints)
-    _follow(worker, display, progress, offset, interruption)
+    with handling(interruption):
+        _follow(worker, display, progress, offset, interruption)
     # A worker that ended by itself in the same moment was not interrupted.
     if interruption.was_immediate and progress.exit_code != ExitCode.DONE:
         return int(ExitCode.INTERRUPTED)
@@ -121,7 +122,12 @@ def follow_to_end(
 
 
 def follow_until_detached(
-    run: RunDir, display: Display, progress: RunProgress, *, offset: int
+    run: RunDir,
+    display: Display,
+    progress: RunProgress,
+    interruption: Interruption,
+    *,
+    offset: int,
 ) -> bool:
     """Show a run's records until it ends or Ctrl+C is pressed; the run is only read.
 
@@ -129,6 +135,7 @@ def follow_until_detached(
         run: Whoever started its worker.
         display: Is told everything and closed at the end.
         progress: Is kept up to date.
+        interruption: What counts Ctrl+C, see `handling`.
         offset: Byte of the log to begin at.
 
     Returns:
@@ -137,7 +144,7 @@ def follow_until_detached(
     Raises:
         HeimdallError: The worker is gone and wrote no end.
     """
-    return _follow(LockedRun(run), display, progress, offset, Interruption())
+    return _follow(LockedRun(run), display, progress, offset, interruption)
 
 
 def end_code(progress: RunProgress) -> int:
@@ -153,19 +160,19 @@ def _follow(
     interruption: Interruption,
 ) -> bool:
     try:
-        with _handling(interruption):
-            for records in follow(followed, offset):
-                progress.take(records)
-                display.show(records, progress)
-                if interruption.act():
-                    return False
+        for records in follow(followed, offset):
+            progress.take(records)
+            display.show(records, progress)
+            if interruption.act():
+                return False
     finally:
         display.close()
     return True
 
 
 @contextmanager
-def _handling(interruption: Interruption) -> Iterator[None]:
+def handling(interruption: Interruption) -> Iterator[None]:
+    """Let Ctrl+C be counted, meanwhile."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         # Somebody started this command so that Ctrl+C does not reach it.

@@ -115,6 +115,7 @@ def test_the_end_of_an_earlier_part_is_not_the_end_of_a_resumed_run(fake_run: Ma
     with RunLogWriter(run.run.log_path) as log:
         log.append("state", status="starting")
         log.append("state", status="stopped", exit_code=4)
+    run.run.resume_path.write_text("{}")
     run.start()
     viewer = attached()
     lines_until(viewer, "epoch       2")

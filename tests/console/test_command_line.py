@@ -13,6 +13,20 @@ COMMANDS = [
     ["run"],
     ["runs"],
     ["runs", "list"],
+    ["runs", "show"],
+    ["runs", "watch"],
+    ["runs", "output"],
+    ["runs", "log"],
+    ["runs", "pause"],
+    ["runs", "resume"],
+    ["runs", "stop"],
+    ["runs", "checkpoint"],
+    ["runs", "validate"],
+    ["runs", "set"],
+    ["runs", "kill"],
+    ["runs", "rm"],
+    ["runs", "prune"],
+    ["attach"],
     ["queue"],
     ["queue", "add"],
     ["queue", "list"],
@@ -49,7 +63,18 @@ def test_a_bare_call_says_what_to_type() -> None:
 def test_help_lists_every_command() -> None:
     answer = heimdall("--help")
     assert answer.returncode == 0
-    for command in ("run", "runs", "queue", "config", "data", "evaluate", "export", "predict", "sync"):
+    for command in (
+        "run",
+        "attach",
+        "runs",
+        "queue",
+        "config",
+        "data",
+        "evaluate",
+        "export",
+        "predict",
+        "sync",
+    ):
         assert f"\n  {command} " in answer.stdout
 
 
@@ -178,6 +203,12 @@ def test_an_unknown_dataset_is_an_error_that_names_the_nearest(isolated_home: Pa
         (["export", "nothing"], 2),
         (["predict", "nothing", "nowhere", "--out", "x.csv"], 2),
         (["sync", "@last"], 2),
+        (["attach"], 2),
+        (["runs", "show", "../../etc"], 2),
+        (["runs", "pause", "@last"], 2),
+        (["runs", "stop", "x", "--now", "--after-epoch"], 2),
+        (["runs", "set", "@last", "epochs=3"], 2),
+        (["runs", "rm", "@last", "--yes"], 2),
         (["data", "import", "wide-csv", "missing.csv", "--map", "missing.toml"], 2),
         (["data", "synth", "--preset", "moon"], 2),
         (["data", "synth", "--name", "../escape"], 2),
