@@ -133,6 +133,12 @@ def read_publishing(run: RunDir) -> PublishingState:
     if not isinstance(found, dict):
         return PublishingState("starting", is_alive=is_alive)
     registered = found.get("registered")
+    updated, behind_s = _number(found, "updated"), _number(found, "behind_s")
+    behind_bytes = int(_number(found, "behind_bytes"))
+    if is_alive and (unseen_bytes := _log_bytes(run) - int(_number(found, "log_bytes"))) > 0:
+        # It writes at every success: what came since then waits for as long as it is silent.
+        behind_s += max(0.0, time.time() - updated)
+        behind_bytes += unseen_bytes
     return PublishingState(
         state=str(found.get("state", "")),
         mlflow_run_id=str(found.get("mlflow_run_id") or ""),
@@ -141,15 +147,22 @@ def read_publishing(run: RunDir) -> PublishingState:
         if isinstance(registered, list)
         else [],
         waits_for=str(found.get("waits_for") or ""),
-        updated=_number(found, "updated"),
-        behind_bytes=int(_number(found, "behind_bytes")) if "behind_bytes" in found else None,
-        behind_s=_number(found, "behind_s"),
+        updated=updated,
+        behind_bytes=behind_bytes if "behind_bytes" in found else None,
+        behind_s=round(behind_s, 1),
         thinned=int(_number(found, "thinned")),
         log_bytes=int(_number(found, "log_bytes")),
         final_status=str(found.get("final_status") or ""),
         next_attempt=_number(found, "next_attempt"),
         is_alive=is_alive,
     )
+
+
+def _log_bytes(run: RunDir) -> int:
+    try:
+        return run.log_path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _number(found: dict[str, Any], key: str) -> float:

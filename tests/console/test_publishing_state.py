@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,14 @@ from heimdall_console.terminal import Terminal
 from tests.console.programs import wait_until
 from training_core.contract.files import write_atomic
 from training_core.contract.run_dir import RunDir
+
+_HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "a")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(100)
+"""
 
 VERSION = {"name": "campus", "version": 3, "alias": "champion", "uri": "file:///x"}
 
@@ -37,6 +47,29 @@ def test_what_is_published_can_be_named(run: RunDir) -> None:
     assert state.is_done
     assert state.reference == "campus@champion"
     assert state.text() == "in MLflow, registered as campus version 3 @champion"
+
+
+def test_the_lag_is_said_where_it_is_one(run: RunDir) -> None:
+    fields = {"state": "publishing", "log_bytes": 0, "behind_bytes": 2_500_000}
+    write(run, **fields, behind_s=1.2, updated=time.time())
+    assert read_publishing(run).text() == "not published yet: its publisher is gone"
+    lock = run.publisher_lock_path
+    holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(lock)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert read_publishing(run).text() == "publishing, up to date"
+        write(run, **fields, behind_s=12.0, thinned=1234, updated=time.time())
+        state = read_publishing(run)
+        assert state.text() == "publishing, 12 s (2.5 MB) behind, 1,234 points thinned"
+        run.log_path.write_bytes(b"x" * 1000)
+        write(run, **fields, behind_s=0.0, updated=time.time() - 60)
+        state = read_publishing(run)
+        assert state.behind_s >= 60, "a server that hangs: nothing was written for a minute"
+        assert state.behind_bytes == 2_501_000
+    finally:
+        holder.kill()
+        holder.communicate()
 
 
 def test_a_version_without_an_alias_is_named_by_its_number() -> None:
