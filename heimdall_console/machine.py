@@ -1,6 +1,7 @@
 """What this machine has for runs now: GPUs, places on the CPU, and who holds them."""
 
 import contextlib
+import os
 from pathlib import Path
 
 from heimdall_console.gpu_occupancy import GpuOccupancy
@@ -21,7 +22,7 @@ class MachineView:
         self._home = home
         self._occupancy = GpuOccupancy()
         self._states: dict[str, tuple[int, str | None]] = {}
-        self._free_locks: dict[Path, int] = {}
+        self._free_locks: dict[str, int] = {}
 
     def look(self, entries: list[QueueEntry], cpu_places: int) -> Machine:
         """What there is and what is taken.
@@ -68,16 +69,23 @@ class MachineView:
 
     def _living(self) -> list[RunDir]:
         living = []
-        for lock in runs_folder(self._home).glob("[!.]*/worker.lock"):
+        folder = str(runs_folder(self._home))
+        try:
+            names = [name for name in os.listdir(folder) if not name.startswith(".")]
+        except FileNotFoundError:
+            return []
+        for name in names:
+            # Thousands of runs, a few times a second: no path objects here.
+            lock = f"{folder}/{name}/worker.lock"
             with contextlib.suppress(OSError):
                 # Who takes a lock writes into its file: one that was free and is as it was is free.
-                changed_ns = lock.stat().st_mtime_ns
-                if self._free_locks.get(lock) == changed_ns:
+                changed_ns = os.stat(lock).st_mtime_ns
+                if self._free_locks.get(name) == changed_ns:
                     continue
-                if is_locked(lock):
-                    living.append(RunDir(lock.parent))
+                if is_locked(Path(lock)):
+                    living.append(self.run(name))
                 else:
-                    self._free_locks[lock] = changed_ns
+                    self._free_locks[name] = changed_ns
         return living
 
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from heimdall_console.queue import scheduler_lock_path
+from heimdall_console.queue import (
+    QueueEntry,
+    move,
+    queue_lock,
+    scheduler_lock_path,
+    waiting,
+    write_entry,
+)
 from tests.console.programs import (
     FakeRun,
     heimdall_with,
@@ -17,9 +24,11 @@ from tests.console.programs import (
     write_dataset,
     write_settings,
 )
+from training_core.contract.ending import write_end
+from training_core.contract.errors import ExitCode
 from training_core.contract.lock import is_locked, read_holder
 from training_core.contract.run_dir import RunDir, find_run
-from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_log import RunLogReader, RunLogWriter
 from training_core.contract.run_status import RunStatus, run_status
 
 FOREVER = {"epochs": 100_000}
@@ -49,12 +58,17 @@ def busy(isolated_home: Path) -> Iterator[FakeRun]:
     run.stop()
 
 
+def kill_scheduler(home: Path) -> None:
+    holder = read_holder(scheduler_lock_path(home))
+    if is_locked(scheduler_lock_path(home)) and holder is not None:
+        os.kill(holder.pid, signal.SIGKILL)
+        wait_until(lambda: not is_locked(scheduler_lock_path(home)), "the scheduler is gone")
+
+
 @pytest.fixture(autouse=True)
 def no_scheduler_left(isolated_home: Path) -> Iterator[None]:
     yield
-    holder = read_holder(scheduler_lock_path(isolated_home))
-    if is_locked(scheduler_lock_path(isolated_home)) and holder is not None:
-        os.kill(holder.pid, signal.SIGKILL)
+    kill_scheduler(isolated_home)
 
 
 def queued(home: Path, count: int, plan: dict[str, Any] | None = None) -> list[RunDir]:
@@ -120,8 +134,6 @@ def test_places_change(busy: FakeRun, isolated_home: Path) -> None:
 
 
 def waiting_move(home: Path, pair: list[str]) -> list[str]:
-    from heimdall_console.queue import move, waiting
-
     for run_id, other in (pair, pair[::-1]):
         move(home, run_id, "before", other)
     return [entry.run_id for entry in waiting(home)]
@@ -185,9 +197,6 @@ def test_nobody_waits_in_a_circle(busy: FakeRun, isolated_home: Path) -> None:
 def test_a_run_that_was_killed_while_it_waited_leaves_the_queue(
     busy: FakeRun, isolated_home: Path
 ) -> None:
-    from training_core.contract.ending import write_end
-    from training_core.contract.errors import ExitCode
-
     first, second = queued(isolated_home, 2)
     assert write_end(first, RunStatus.KILLED, "killed on request", ExitCode.INTERRUPTED)
     wait_until(lambda: not entry_of(first, isolated_home).exists(), "the scheduler drops it")
@@ -231,6 +240,44 @@ def test_run_queues_what_it_makes(busy: FakeRun, isolated_home: Path) -> None:
     wait_until(lambda: run_status(run) is RunStatus.FINISHED, "both have had their turn")
 
 
+def entry_that_had_its_turn(run: RunDir, home: Path) -> None:
+    """Leave the queue as a machine does that lost its power just after a turn was given."""
+    path = entry_of(run, home)
+    entry = QueueEntry.model_validate_json(path.read_bytes())
+    with queue_lock(home):
+        write_entry(home, entry.model_copy(update={"begun": 1.0}))
+
+
+def test_a_turn_that_was_given_and_not_used_is_given_again(
+    busy: FakeRun, isolated_home: Path
+) -> None:
+    given, died, waits = queued(isolated_home, 3)
+    kill_scheduler(isolated_home)
+    for run in (given, died):
+        entry_that_had_its_turn(run, isolated_home)
+    with RunLogWriter(died.log_path) as log:
+        log.append("state", status="starting")
+    busy.stop()
+    # Any command of the queue finds that something waits and nobody gives turns.
+    assert [row["id"] for row in queue("list")] == [given.id, waits.id]
+    wait_until(lambda: run_status(waits) is RunStatus.FINISHED, "the last one has had its turn")
+    assert states(given) == ["queued", "starting", "running", "finished"]
+    assert run_status(died) is RunStatus.CRASHED
+    assert not entry_of(died, isolated_home).exists()
+
+
+def test_a_worker_begins_where_its_run_was_queued(isolated_home: Path, tmp_path: Path) -> None:
+    run = FakeRun(isolated_home, FOREVER).run
+    queue("add", run.id)
+    wait_until(lambda: run_status(run) is RunStatus.RUNNING, "it trains")
+    holder = read_holder(run.lock_path)
+    assert holder is not None
+    assert Path(f"/proc/{holder.pid}/cwd").resolve() == Path.cwd()
+    # The leader of its own session: the end of whoever gave the turn does not reach it.
+    assert os.getsid(holder.pid) == holder.pid
+    os.kill(holder.pid, signal.SIGKILL)
+
+
 def test_a_resumed_run_can_wait_too(isolated_home: Path) -> None:
     write_dataset(isolated_home / "datasets" / "site")
     quiet = ["--data-dir", "site", "--set", "tracking.enabled=false"]
@@ -238,8 +285,8 @@ def test_a_resumed_run_can_wait_too(isolated_home: Path) -> None:
     run = find_run(isolated_home, "@last")
     assert heimdall_with({"epochs": 1}, "run", "--resume", run.id, "--queue").returncode == 0
     wait_until(lambda: states(run).count("finished") == 2, "it is resumed in its turn")
-    assert states(run)[2:4] != []
-    assert "queued" in states(run)
+    one_life = ["starting", "running", "finished"]
+    assert states(run) == [*one_life, "queued", *one_life]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"run_id": "x", "order": "1/0"}'])
