@@ -1,5 +1,6 @@
 """Where `heimdall-console` starts: a bare call is answered at once, the rest is the command line."""
 
+import codecs
 import os
 import sys
 
@@ -14,13 +15,24 @@ heimdall-console trains, checks and registers radio localization models.
 heimdall-console --help lists every command; each has --help with examples.
 """
 
+# What our own texts hold, for terminals that show ASCII only; as wide as it was.
+_ASCII = {"…": "~", "—": "-", "→": ">", "‖": "|", "²": "2", "°": "d", "∞": "I"}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(_ASCII.get(character, "?") for character in characters), error.end
+
 
 def main() -> int:
     """Run the program; the return value is the exit code of the process."""
+    codecs.register_error("in_ascii", _in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a character must not end the command.
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="in_ascii")
     arguments = sys.argv[1:]
     if not arguments and "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
         sys.stdout.write(_WELCOME)

@@ -9,6 +9,7 @@ from heimdall_console.following.summary import proof_text
 from heimdall_console.formatting import (
     age,
     count,
+    counted,
     duration,
     metric,
     number,
@@ -26,6 +27,7 @@ from training_core.contract.run_status import RunStatus
 Pair = tuple[str, str]
 
 _WIDEST = 120
+_CHECKPOINTS_SHOWN = 6
 _COMMIT_LENGTH = 10
 _HASH_LENGTH = 12
 
@@ -170,7 +172,12 @@ def _checkpoint_lines(facts: RunFacts, terminal: Terminal) -> list[str]:
         Column("saved"),
     ]
     rows = []
-    for saved in facts.checkpoints:
+    shown = [
+        saved
+        for position, saved in enumerate(facts.checkpoints)
+        if saved.is_best or position >= len(facts.checkpoints) - _CHECKPOINTS_SHOWN
+    ]
+    for saved in shown:
         sidecar = saved.sidecar
         value = sidecar.metrics.get(sidecar.monitor)
         marks = [
@@ -187,7 +194,9 @@ def _checkpoint_lines(facts: RunFacts, terminal: Terminal) -> list[str]:
                 age(time.time() - sidecar.created),
             ]
         )
-    return table_lines(columns, rows, terminal)
+    lines = table_lines(columns, rows, terminal)
+    hidden = len(facts.checkpoints) - len(shown)
+    return [*lines, f" and {counted(hidden, 'earlier one')}"] if hidden else lines
 
 
 def _export_pairs(facts: RunFacts) -> Iterator[Pair]:

@@ -119,6 +119,8 @@ class LiveDisplay:
         if chart is not None:
             parts += [Text(), chart]
         hint = self._note or self._hint
+        if progress.status == "paused" and self._run is not None and not self._note:
+            hint = f"to go on: heimdall-console runs resume {self._run.id}"
         parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
         return Group(*parts)
 

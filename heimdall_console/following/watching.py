@@ -23,6 +23,7 @@ from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
 
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
+_WIDTH_FOR_BEST: Final = 80
 _WIDTH_FOR_NAMES: Final = 100
 _WIDTH_FOR_DEVICES: Final = 130
 
@@ -190,15 +191,13 @@ def watch_lines(runs: Sequence[WatchedRun], terminal: Terminal, height: int) -> 
     """
     ordered = sorted(runs, key=lambda run: run.run.id, reverse=True)
     ordered.sort(key=lambda run: run.has_ended)
-    columns = [Column("status"), Column("id", style="bold")]
+    # On the narrowest terminals even an id may lose its end.
+    columns = [Column("status"), Column("id", style="bold", shrinks=True)]
     if terminal.width >= _WIDTH_FOR_NAMES:
         columns.append(Column("name", shrinks=True))
-    columns += [
-        Column("epoch", right=True),
-        Column("done", right=True),
-        Column("left", right=True),
-        Column("best", shrinks=True),
-    ]
+    columns += [Column("epoch", right=True), Column("done", right=True), Column("left", right=True)]
+    if terminal.width >= _WIDTH_FOR_BEST:
+        columns.append(Column("best", shrinks=True))
     if terminal.width >= _WIDTH_FOR_DEVICES:
         columns += [Column("GPU", right=True), Column("publishing", shrinks=True)]
     rows = [_row(run, terminal) for run in ordered[: max(1, height - 2)]]
@@ -215,12 +214,9 @@ def _row(run: WatchedRun, terminal: Terminal) -> list[str]:
     cells = [status_text(run.status, terminal), run.run.id]
     if terminal.width >= _WIDTH_FOR_NAMES:
         cells.append(plain(run.summary.info.name if run.summary else ""))
-    cells += [
-        run.epoch_text,
-        "-" if share is None else f"{100 * share:.0f} %",
-        left,
-        f"{alert}{', '.join(map(plain, progress.alerts)) if alert else run.best_text}",
-    ]
+    cells += [run.epoch_text, "-" if share is None else f"{100 * share:.0f} %", left]
+    if terminal.width >= _WIDTH_FOR_BEST:
+        cells.append(f"{alert}{', '.join(map(plain, progress.alerts)) if alert else run.best_text}")
     if terminal.width >= _WIDTH_FOR_DEVICES:
         is_published = run.run.publisher_output_path.exists()
         lag = read_publishing(run.run).lag_text() if is_published else ""

@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rich.console import Console
 from heimdall_console.following.live import LiveDisplay
 from heimdall_console.formatting import cell_width
 from heimdall_console.run_progress import RunProgress
+from tests.console.programs import FakeRun
 
 
 def records() -> list[dict[str, Any]]:
@@ -46,6 +48,11 @@ def records() -> list[dict[str, Any]]:
             "removed": [],
         }
     )
+    gpu = {"index": 0, "utilization_percent": 87, "used_bytes": 11e9, "total_bytes": 24e9}
+    made.append({"t": now, "kind": "hardware", "gpus": [gpu], "cpu_percent": 140.0})
+    for name, cleared in (("spike", False), ("disk", False), ("disk", True)):
+        text = f"[red]{name}[/red] was seen " + "x" * 200
+        made.append({"t": now, "kind": "alert", "name": name, "text": text, "cleared": cleared})
     return made
 
 
@@ -71,6 +78,9 @@ def test_the_display_fits_the_terminal(width: int, height: int) -> None:
     for part in ("epoch 6/10", "60 %", "step 240 of 400", "20.0 steps/s", "8.0 s left", "150.0 m"):
         assert part in text
     assert "best epoch=005" in text
+    assert "GPU 87 %" in text
+    assert "alert spike" in text
+    assert "alert disk" not in text
     assert ("│" in text) == (height >= 36)
 
 
@@ -85,6 +95,22 @@ def test_hostile_names_are_text() -> None:
     shown = screen(80, 24, name="[red]x[/red]\x1b[2J\u202e", color_system=None)
     assert "[red]x[/red]\\x1b[2J\\u202e" in shown
     assert "\x1b[2J" not in shown
+
+
+def test_a_pause_is_told_with_the_way_out(fake_run: Callable[..., FakeRun]) -> None:
+    console = Console(
+        file=io.StringIO(), width=80, height=24, force_terminal=True, color_system=None
+    )
+    run = fake_run().run
+    display = LiveDisplay("campus-1", "campus", console, run=run)
+    display.close()
+    progress = RunProgress()
+    progress.take([*records(), {"t": time.time(), "kind": "state", "status": "paused"}])
+    with console.capture() as shown:
+        console.print(display.render(progress))
+    assert "‖ paused" in shown.get()
+    assert f"heimdall-console runs resume {run.id}" in shown.get()
+    assert "steps/s" not in shown.get()
 
 
 def test_before_the_first_record_it_says_what_it_waits_for() -> None:

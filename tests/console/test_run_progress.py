@@ -106,3 +106,36 @@ def test_a_failure_without_an_error_has_its_reason() -> None:
     progress = RunProgress()
     progress.take([record("state", status="failed", reason="ValueError: x", exit_code=1)])
     assert progress.failure().what == "ValueError: x"
+
+
+def test_what_lay_behind_the_checkpoint_of_a_resume_was_never_best() -> None:
+    progress = RunProgress()
+    progress.take([validation(0, 3.0), validation(1, 2.0), validation(2, 1.0)])
+    assert progress.best_epoch == 2
+    progress.take([record("resumed", step=20, epoch=1)])
+    assert (progress.best_epoch, progress.step) == (1, 20)
+    progress.take([validation(2, 2.5)])
+    assert progress.best_epoch == 1
+
+
+def test_a_pause_does_not_slow_the_rate() -> None:
+    progress = RunProgress()
+    for second in range(3):
+        progress.take([record("task", t=100.0 + second, name="train", done=50 * second, total=900)])
+    progress.take([record("state", t=103.0, status="paused")])
+    assert progress.steps_per_s is None
+    progress.take([record("state", t=109.0, status="running")])
+    for second in range(3):
+        done = 100 + 50 * second
+        progress.take([record("task", t=109.0 + second, name="train", done=done, total=900)])
+    assert progress.steps_per_s == 50.0
+
+
+def test_alerts_stand_until_they_clear_or_the_run_starts_anew() -> None:
+    progress = RunProgress()
+    progress.take([record("alert", name="nan", text="x"), record("alert", name="disk", text="y")])
+    assert list(progress.alerts) == ["nan", "disk"]
+    progress.take([record("alert", name="nan", text="over", cleared=True)])
+    assert list(progress.alerts) == ["disk"]
+    progress.take([record("state", status="starting")])
+    assert not progress.alerts

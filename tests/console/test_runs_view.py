@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_watching(fake_run: MakeRun) -> None:
     assert viewer.returncode == 0
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 60), (80, 5)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 60), (80, 5), (60, 20)])
 def test_the_watched_table_fits(width: int, height: int, fake_run: MakeRun) -> None:
     for _ in range(4):
         finished(fake_run, HOSTILE + "x" * 100)
