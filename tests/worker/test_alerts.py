@@ -1,4 +1,5 @@
 import math
+import random
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -66,6 +67,13 @@ def test_ordinary_noise_is_no_spike(level: float, width: float, noise: list[floa
     # Spread by a fixed pattern: noise that hypothesis makes constant has no spread at all.
     losses = [level + width * (x + 2.0 * (-1) ** i) for i, x in enumerate(noise)]
     looks = [losses[i : i + 25] for i in range(0, 400, 25)]
+    assert outcomes([detector.look(look) for look in looks]) == []
+
+
+def test_the_long_tail_of_small_batches_is_no_spike() -> None:
+    draw, detector = random.Random(0).gauss, SpikeDetector()
+    losses = [sum(draw(0.0, 1.0) ** 2 for _ in range(4)) / 4.0 for _ in range(20_000)]
+    looks = [losses[i : i + 100] for i in range(0, len(losses), 100)]
     assert outcomes([detector.look(look) for look in looks]) == []
 
 

@@ -93,12 +93,14 @@ class SpikeDetector:
     Median and median absolute deviation know the spread: a spike does not widen it.
     """
 
-    _WINDOW: Final = 256
+    _WINDOW: Final = 512
     _AT_LEAST: Final = 50
     """Losses that a spread is judged from."""
     _SIGMAS: Final = 10.0
     _SHARE: Final = 0.25
     """Of the median: a loss that barely moves does not spike when it moves a little."""
+    _TAIL: Final = 2.0
+    """Of the highest usual loss's excess: losses of small batches are skewed."""
     _CALM: Final = 50
     """Losses in a row that end a spike."""
 
@@ -152,7 +154,12 @@ class SpikeDetector:
             return
         self._median = statistics.median(self._usual)
         spread = statistics.median(abs(loss - self._median) for loss in self._usual)
-        excess = max(self._SIGMAS * MAD_TO_SIGMA * spread, self._SHARE * abs(self._median), 1e-6)
+        excess = max(
+            self._SIGMAS * MAD_TO_SIGMA * spread,
+            self._TAIL * (max(self._usual) - self._median),
+            self._SHARE * abs(self._median),
+            1e-6,
+        )
         self._limit = self._median + excess
 
 
