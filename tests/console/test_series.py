@@ -179,3 +179,15 @@ def test_a_log_that_is_followed_gives_what_a_log_that_is_read_gives(tmp_path: Pa
         np.testing.assert_array_equal(followed.series[name].steps, read.series[name].steps)
         np.testing.assert_array_equal(followed.series[name].values, read.series[name].values)
     assert read.series["val/loss"].steps.tolist() == list(range(50, 400, 50))
+
+
+def test_the_golden_run_joins_its_curves(repository: Path) -> None:
+    store = SeriesStore()
+    store.take(RunLogReader(repository / "tests/data/golden_run/log.jsonl").read_new())
+    loss = store.series["train/loss"]
+    assert loss.steps.tolist() == list(range(1, 81))
+    assert np.isfinite(loss.values).all()
+    assert store.series["val/loss"].steps.tolist() == [20, 38, 40, 60, 80]
+    assert store.series["val/nll"].values.tolist() == [math.inf]
+    assert points(store.series["test/median_m"]) == [(80, 201.4)]
+    assert store.skipped == 0

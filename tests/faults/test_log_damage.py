@@ -19,14 +19,14 @@ from training_core.contract.run_status import RunStatus, run_status
 IS_FULL = os.environ.get("HEIMDALL_FULL_FAULTS") == "1"
 LAST_BYTES = 4096
 CUTS = range(0, LAST_BYTES + 1, 1 if IS_FULL else 13)
-OVERWRITES = 20_000 if IS_FULL else 400
+OVERWRITES = 4000 if IS_FULL else 400
 
 GOLDEN_RUN = Path(__file__).resolve().parents[1] / "data" / "golden_run"
 
 
 @pytest.fixture
 def run(isolated_home: Path) -> RunDir:
-    """A run with a log of every kind of record, some 20 KB long."""
+    """A run with a log of every kind of record, some 50 KB long."""
     directory = isolated_home / "runs" / "20260101-000000-aaaaaa"
     shutil.copytree(GOLDEN_RUN, directory)
     run = RunDir(directory)
@@ -75,6 +75,7 @@ def test_a_log_cut_at_any_byte_loses_its_torn_line_only(run: RunDir) -> None:
         assert fresh.broken == reader.broken
 
 
+@pytest.mark.timeout(600)
 def test_random_bytes_cost_the_lines_that_they_hit(run: RunDir) -> None:
     whole = run.log_path.read_bytes()
     lines = whole.splitlines(keepends=True)
@@ -102,5 +103,6 @@ def test_random_bytes_cost_the_lines_that_they_hit(run: RunDir) -> None:
         untouched = [record for n, record in enumerate(records) if n not in hit]
         assert all(any(record == other for other in remaining) for record in untouched)
         assert len(found) <= len(records)
-        lost = len(records) - len(found)
-        assert reader.broken > 0 or lost <= 1, "lines were lost and not counted"
+        # What follows the last newline is a line that may still be finished, not a broken one.
+        is_counted = len(found) == len(records) or reader.broken > 0
+        assert is_counted or not content.endswith(b"\n")
