@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from heimdall_console.gpu_occupancy import GpuOccupancy
@@ -23,6 +24,7 @@ class MachineView:
         self._occupancy = GpuOccupancy()
         self._states: dict[str, tuple[int, str | None]] = {}
         self._free_locks: dict[str, int] = {}
+        self._others: list[RunDir] = []
 
     def look(self, entries: list[QueueEntry], cpu_places: int) -> Machine:
         """What there is and what is taken.
@@ -32,11 +34,18 @@ class MachineView:
             cpu_places: Runs that may train on the CPU at once.
         """
         gpus = self._occupancy.look()
-        known = {entry.run_id for entry in entries}
-        others = [run for run in self._living() if run.id not in known]
-        on_cpu = [run for run in others if device_kind(_accelerator(run), gpus) == "cpu"]
         training = [e for e in entries if not e.is_waiting and self.holds_devices(e)]
-        return Machine(gpus, cpu_places, training, len(on_cpu))
+        machine = Machine(gpus, cpu_places, training, cpu_others=0)
+        kinds = {device_kind(e.accelerator, gpus) for e in entries if e.is_waiting}
+        room = cpu_places - machine.cpu_held
+        known = {entry.run_id for entry in entries}
+        others = [run for run in self._others if run.id not in known and is_locked(run.lock_path)]
+        # Every run of the home is looked at only where one of them could be in the way.
+        if "cpu" in kinds and len(others) < room:
+            living = [run for run in self._living() if run.id not in known]
+            others = [run for run in living if device_kind(_accelerator(run), gpus) == "cpu"]
+        self._others = others
+        return replace(machine, cpu_others=len(others))
 
     def holds_devices(self, entry: QueueEntry) -> bool:
         """Whether a run that had its turn has not ended; it may still be about to begin."""

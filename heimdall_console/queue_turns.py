@@ -36,6 +36,11 @@ class Machine:
     cpu_others: int
     """Living runs on the CPU that were started past the queue."""
 
+    @property
+    def cpu_held(self) -> int:
+        """Places on the CPU that are taken."""
+        return sum(not entry.gpus for entry in self.training) + self.cpu_others
+
 
 def device_kind(accelerator: str, gpus: Sequence[Gpu] | None) -> Kind:
     """Where a run will train; without any GPU on the CPU, which refuses what it cannot do."""
@@ -58,7 +63,7 @@ def decide(
     given = {index for entry in machine.training for index in entry.gpus}
     known = machine.gpus or []
     free = [gpu.index for gpu in known if not gpu.is_busy and gpu.index not in given]
-    on_cpu = sum(not entry.gpus for entry in machine.training) + machine.cpu_others
+    on_cpu = machine.cpu_held
     is_held: set[Kind] = set()
     turns = []
     for entry in waiting:
