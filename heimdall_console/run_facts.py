@@ -75,6 +75,8 @@ class RunFacts:
     queue: QueuePlace | None = None
     broken_lines: int = 0
     """Damaged lines of the log."""
+    newer_records: int = 0
+    """Records of a newer program, of which only a part is understood."""
 
     @property
     def reason(self) -> str:
@@ -125,6 +127,7 @@ class RunFacts:
             "publishing": self.publishing and self.publishing.as_dict(),
             "queue": self.queue and vars(self.queue),
             "broken_lines": self.broken_lines,
+            "newer_records": self.newer_records,
         }
 
 
@@ -163,6 +166,7 @@ def collect_facts(run: RunDir) -> RunFacts:
         publishing=read_publishing(run) if is_published else None,
         queue=_queue_place(run) if status is RunStatus.QUEUED else None,
         broken_lines=reader.broken,
+        newer_records=reader.newer,
     )
 
 

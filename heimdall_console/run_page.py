@@ -95,6 +95,9 @@ def _state_pairs(facts: RunFacts) -> Iterator[Pair]:
             yield "registered", facts.publishing.registered_text()
     if facts.broken_lines:
         yield "log", f"{count(facts.broken_lines)} damaged lines left out"
+    if facts.newer_records:
+        records = counted(facts.newer_records, "record")
+        yield "log", f"{records} of a newer program, understood in part"
 
 
 def _reached(facts: RunFacts) -> str:

@@ -40,7 +40,7 @@ def output(
     lines: int | None = _LINES,
     json: bool = typer.Option(False, "--json", help="Print a JSON object a line."),
 ) -> None:
-    """Print what a run's processes printed; control sequences in it are spelled out."""
+    """Print what a run's processes printed. Control sequences in it are spelled out."""
     import orjson
 
     from heimdall_console.following.output import OutputReader
@@ -74,7 +74,7 @@ def log(
     lines: int | None = _LINES,
     json: bool = typer.Option(False, "--json", help="Print the records as they stand in the log."),
 ) -> None:
-    """Print the records of a run as readable lines, or raw."""
+    """Print what a run recorded, as readable lines or raw."""
     import orjson
 
     from heimdall_console.following.reading import LockedRun, tail
@@ -107,6 +107,9 @@ def log(
             _print(orjson.dumps(record).decode() if json else record_line(record), follow)
     if reader.broken:
         sys.stderr.write(f"{counted(reader.broken, 'damaged line')} left out\n")
+    if reader.newer:
+        records = counted(reader.newer, "record")
+        sys.stderr.write(f"{records} of a newer program: what is known of them is shown\n")
 
 
 def _last(reader: "OutputReader", lines: int | None) -> Iterator[str]:

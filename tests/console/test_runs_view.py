@@ -88,6 +88,18 @@ def test_a_run_with_damaged_files_is_still_shown(fake_run: MakeRun) -> None:
     assert "2 damaged lines left out" in answer.stdout
 
 
+def test_a_log_of_a_newer_program_is_shown_and_that_is_said(fake_run: MakeRun) -> None:
+    run = finished(fake_run)
+    with run.run.log_path.open("ab") as file:
+        file.write(b'{"v":2,"t":1,"kind":"telepathy","thought":"?"}\n')
+    shown = heimdall("runs", "show", run.run.id).stdout
+    assert "✓ finished" in shown
+    assert "1 record of a newer program" in shown
+    log = heimdall("runs", "log", run.run.id)
+    assert "telepathy" in log.stdout
+    assert "1 record of a newer program" in log.stderr
+
+
 def test_alerts_and_a_pause_stand_on_the_page(fake_run: MakeRun) -> None:
     run = fake_run(**LONG).start()
     assert heimdall("runs", "pause", "@last").returncode == 0
