@@ -223,13 +223,15 @@ class RunLogReader:
             # Not read again before its newline is there: its length does not count at every look.
             self._unfinished_bytes += len(chunk)
             size = PIECE_BYTES
-        before, self._unfinished_bytes = self._unfinished_bytes, 0
-        begin, self.offset = self.offset, self.offset + before + end + 1
-        lines = chunk[:end]
+        before, lines = self._unfinished_bytes, chunk[:end]
         if before > LONGEST_LINE_BYTES:
             self.broken += 1
-            return lines.partition(b"\n")[2]
-        return os.pread(descriptor, before, begin) + lines if before else lines
+            lines = lines.partition(b"\n")[2]
+        elif before:
+            lines = os.pread(descriptor, before, self.offset) + lines
+        self.offset += before + end + 1
+        self._unfinished_bytes = 0
+        return lines
 
     def _parse(self, chunk: bytes) -> list[Record]:
         lines = chunk.split(b"\n")
