@@ -29,6 +29,9 @@ def confirm(question: str, *, yes: bool) -> bool:
     try:
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        return False
-    return answer.strip().lower() in ("y", "yes")
+        answer = "\n"
+        sys.stderr.write(answer)
+    agreed = answer.strip().lower() in ("y", "yes")
+    if not agreed:
+        sys.stderr.write("Nothing was changed.\n")
+    return agreed

@@ -148,7 +148,9 @@ class RunProgress:
         for name, value in values.items():
             if name.startswith(("val/", "val_")) and math.isfinite(value):
                 self._remember(name, value)
-        if self.monitor in values and self._is_better(values[self.monitor]):
+        # A validation on request ranks no checkpoint.
+        ranks = self.monitor in values and not record.get("on_request")
+        if ranks and self._is_better(values[self.monitor]):
             self._bests.append((self.step, self.epoch, values))
 
     def _remember(self, name: str, value: float) -> None:

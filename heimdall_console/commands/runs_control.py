@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def pause(run: str = LIVING_RUN, wait: float = _WAIT, json: bool = JSON) -> None:
-    """Train no further until `runs resume`; memory is kept, the device is idle."""
+    """Hold a training; memory is kept, the device is idle."""
     from training_core.contract.commands import PauseCommand
 
     _send(run, [PauseCommand()], wait, json)
@@ -55,7 +55,7 @@ def stop(
     wait: float = _WAIT,
     json: bool = JSON,
 ) -> None:
-    """End a run with a checkpoint; one that waits for its turn leaves the queue."""
+    """End a run with a checkpoint. One that waits for its turn leaves the queue."""
     from training_core.contract.commands import StopCommand
     from training_core.contract.errors import UsageError
     from training_core.contract.run_status import RunStatus, run_status
@@ -81,7 +81,7 @@ def checkpoint(run: str = LIVING_RUN, wait: float = _WAIT, json: bool = JSON) ->
 
 
 def validate(run: str = LIVING_RUN, wait: float = _WAIT, json: bool = JSON) -> None:
-    """Validate now; it counts neither for early stopping nor for the schedule."""
+    """Validate now. It counts neither for early stopping nor for the schedule."""
     from training_core.contract.commands import ValidateCommand
 
     _send(run, [ValidateCommand()], wait, json)
@@ -104,7 +104,7 @@ def set_values(
     wait: float = _WAIT,
     json: bool = JSON,
 ) -> None:
-    """Change the learning rate or the number of epochs of a run that trains."""
+    """Change the learning rate or the number of epochs."""
     from heimdall_console.run_commands import parse_settings
     from training_core.contract.errors import UsageError
 
@@ -115,7 +115,10 @@ def set_values(
 
 
 def kill(run: str = LIVING_RUN, yes: bool = YES, json: bool = JSON) -> None:
-    """End a run at once, with all its processes; what was trained since the last checkpoint is lost."""
+    """End a run at once, with all its processes.
+
+    What was trained since the last checkpoint is lost; a question comes first.
+    """
     from heimdall_console.asking import confirm
     from heimdall_console.output import print_json
     from heimdall_console.run_commands import refuse_without_worker

@@ -38,7 +38,7 @@ def remove(
     yes: bool = YES,
     json: bool = JSON,
 ) -> None:
-    """Remove runs with their checkpoints and exports, after a question; never a living one."""
+    """Remove runs with all their files, after a question. Never a living one."""
     from heimdall_console.asking import confirm
     from heimdall_console.output import print_json
     from heimdall_console.run_removal import plan_removal, remove_run
@@ -73,7 +73,7 @@ def prune_checkpoints(
     yes: bool = YES,
     json: bool = JSON,
 ) -> None:
-    """Remove old checkpoints by a rule; what would go is shown before."""
+    """Remove old checkpoints by a rule, shown before."""
     from heimdall_console.asking import confirm
     from heimdall_console.formatting import counted, size
     from heimdall_console.output import print_json
@@ -144,8 +144,9 @@ def _show_removals(planned: "list[Removal]") -> None:
         Column("status"),
         Column("name", shrinks=True),
         Column("size", right=True),
-        Column("publishing", shrinks=True),
     ]
+    if any(removal.is_owing for removal in planned):
+        columns.append(Column("publishing", shrinks=True))
     rows = [
         [
             removal.run.id,
@@ -153,7 +154,7 @@ def _show_removals(planned: "list[Removal]") -> None:
             plain(removal.name),
             size(removal.size_bytes),
             removal.publishing.text() if removal.is_owing else "",
-        ]
+        ][: len(columns)]
         for removal in planned
     ]
     sys.stderr.write("\n".join(table_lines(columns, rows, Terminal.of(sys.stderr))) + "\n")
@@ -162,7 +163,7 @@ def _show_removals(planned: "list[Removal]") -> None:
 def _show_prunables(planned: "list[Prunable]") -> None:
     import time
 
-    from heimdall_console.formatting import age, count, metric, plain, size
+    from heimdall_console.formatting import age, metric, plain, size
     from heimdall_console.layout import Column, table_lines
     from heimdall_console.terminal import Terminal
 
@@ -171,7 +172,6 @@ def _show_prunables(planned: "list[Prunable]") -> None:
     columns = [
         Column("run", style="bold"),
         Column("checkpoint", shrinks=True),
-        Column("step", right=True),
         Column("monitored", right=True),
         Column("size", right=True),
         Column("saved"),
@@ -184,7 +184,6 @@ def _show_prunables(planned: "list[Prunable]") -> None:
             [
                 item.run.id,
                 plain(item.sidecar.file.removesuffix(".ckpt")),
-                count(item.sidecar.step),
                 "-" if value is None else f"{plain(monitor)} {metric(monitor, value)}",
                 size(item.sidecar.size_bytes),
                 age(time.time() - item.sidecar.created),

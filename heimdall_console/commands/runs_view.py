@@ -103,7 +103,7 @@ def watch(
     interval: float = typer.Option(1.0, min=0.1, help="Seconds between two looks."),
     json: bool = typer.Option(False, "--json", help="Print a JSON line at every change."),
 ) -> None:
-    """Watch the runs that live, or those named, until all of them have ended."""
+    """Watch living or named runs until all have ended."""
     from heimdall_console.following.watching import watch_runs
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run

@@ -37,6 +37,13 @@ def test_not_a_number_is_never_best() -> None:
     assert progress.best_epoch == 1
 
 
+def test_a_validation_on_request_ranks_nothing() -> None:
+    progress = RunProgress()
+    progress.take([validation(0, 3.0), {**validation(1, 1.0), "on_request": True}])
+    assert progress.best_epoch == 0
+    assert progress.latest["val/loss"] == 1.0
+
+
 def test_test_metrics_do_not_move_the_step() -> None:
     progress = RunProgress()
     progress.take([validation(4, 1.0)])
