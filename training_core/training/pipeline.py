@@ -213,6 +213,8 @@ class TrainingPipeline:
                 if self.spec is not None:
                     # Our sampler goes on inside an epoch; Lightning cannot know.
                     warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")
+                    # Every rank validates on the whole split: there is nothing to average.
+                    warnings.filterwarnings("ignore", ".*sync_dist=True.*")
                 warnings.filterwarnings("ignore", ".*does not have many workers.*")
                 self.trainer.fit(
                     self.module,

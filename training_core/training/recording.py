@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -19,8 +18,7 @@ from training_core.training.hooks import RunPart
 from training_core.training.optimization import current_learning_rate
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """What waits to be written of one optimizer step."""
 
     time_s: float
@@ -72,18 +70,23 @@ class MetricsRecorder(RunPart):
         batch_idx: int,
     ) -> None:
         """Remember the step's values until the next look."""
-        self._batches.append(_scalars(outputs))
-        if isinstance(batch, dict) and "row" in batch:
-            self._rows.append(batch["row"])
-        if trainer.global_step == self._step:
-            return  # Gradients are being accumulated: one record a step.
-        self._step = trainer.global_step
-        values, self._batches = _mean(self._batches), []
-        rows, self._rows = self._rows, []
+        values = _scalars(outputs)
+        rows = [batch["row"]] if isinstance(batch, dict) and "row" in batch else []
+        step = trainer.global_step
+        if step == self._step:
+            # Gradients are being accumulated: one record a step.
+            self._batches.append(values)
+            self._rows += rows
+            return
+        self._step = step
+        if self._batches:
+            values = _mean([*self._batches, values])
+            rows = [*self._rows, *rows]
+            self._batches, self._rows = [], []
         if values:
             rate = current_learning_rate(trainer.optimizers)
-            step = _Step(time.time(), self._step, trainer.current_epoch, values, rows, rate)
-            self._waiting.append(step)
+            epoch = trainer.current_epoch
+            self._waiting.append(_Step(time.time(), step, epoch, values, rows, rate))
 
     def on_look(self, trainer: pl.Trainer, look: Look, batch_idx: int) -> None:
         """Write what waits."""
@@ -187,8 +190,11 @@ def _scalars(outputs: object) -> dict[str, Tensor]:
         outputs = {"loss": outputs}
     if not isinstance(outputs, Mapping):
         return {}
+    # Lightning has detached what an automatic optimization returned.
     return {
         "train/loss" if name == "loss" else str(name): value.detach()
+        if value.requires_grad
+        else value
         for name, value in outputs.items()
         if isinstance(value, Tensor) and value.ndim == 0
     }
@@ -196,8 +202,6 @@ def _scalars(outputs: object) -> dict[str, Tensor]:
 
 def _mean(batches: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Values of one optimizer step: the mean over the batches that it accumulated."""
-    if len(batches) == 1:
-        return batches[0]
     return {
         name: torch.stack([batch[name] for batch in batches if name in batch]).mean()
         for name in batches[-1]

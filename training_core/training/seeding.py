@@ -17,10 +17,15 @@ class BatchSeeder(Callback):
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._rank = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The rank is known and stays: looking it up takes a microsecond."""
+        self._rank = trainer.global_rank
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Lightning has counted this batch as ready already."""
         done = trainer.fit_loop.epoch_loop.batch_progress.total.ready - 1
-        seed_batch(self._seed, done, trainer.global_rank)
+        seed_batch(self._seed, done, self._rank)
