@@ -81,6 +81,14 @@ bench: environment ## Run the benchmarks and print their ratios
 	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \
 	else echo "Skipped powder_accuracy.py: no measured data in $(MEASURED_DATA)"; fi
 
+# The machine's own Python: its torch fits the driver, the one of .venv may be for CPUs.
+GPU_PYTHON ?= python3
+GPU_CHECKS_ARGS ?=
+
+.PHONY: gpu-checks
+gpu-checks: ## Check on a real GPU what only a GPU can show (docs/gpu.md); .venv is not used
+	PYTHONPATH=. $(GPU_PYTHON) scripts/gpu_checks.py $(GPU_CHECKS_ARGS)
+
 .PHONY: clean
 clean: ## Remove what was built or left behind, except .venv
 	rm -rf build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
