@@ -58,7 +58,7 @@ def add(
 
 @app.command("list", cls=SpellingCommand, epilog="Example: heimdall-console queue list --json")
 def list_all(json: bool = JSON) -> None:
-    """List what waits, in its order, with what it waits for, after what trains."""
+    """List what trains, then what waits and for what."""
     from heimdall_console.layout import Column, table_lines
     from heimdall_console.output import print_json
     from heimdall_console.queue import ensure_scheduler

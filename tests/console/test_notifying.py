@@ -110,6 +110,15 @@ def test_a_crash_is_told(plan: dict[str, Any], told_run: Hook) -> None:
     assert told_run.posted[0]["status"] == "crashed"
 
 
+def test_the_end_of_a_queued_run_is_told(told_run: Hook, isolated_home: Path) -> None:
+    assert heimdall_with({"dies_at_birth": True}, *NEW, "--queue").returncode == 0
+    wait_until(lambda: bool(told_run.posted), "the webhook is called")
+    told = told_run.posted[0]
+    assert told["run_id"] == find_run(isolated_home, "@last").id
+    assert told["status"] == "failed"
+    assert "before it began" in told["reason"]
+
+
 def start_long(home: Path) -> RunDir:
     assert heimdall_with({"epochs": 5000}, *NEW, "--detach").returncode == 0
     run = find_run(home, "@last")

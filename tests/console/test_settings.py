@@ -66,3 +66,10 @@ def test_settings_are_also_json() -> None:
     told = json.loads(heimdall("config", "settings", "--json").stdout)
     assert told["queue"] == {"cpu_runs": 3}
     assert told["exists"]
+
+
+def test_the_readme_names_every_setting_with_its_default(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    for section, keys in Settings().model_dump().items():
+        for key, value in keys.items():
+            assert f"| `{section}.{key}` | `{json.dumps(value)}` |" in text
