@@ -21,6 +21,8 @@ LAST_BYTES = 4096
 CUTS = range(0, LAST_BYTES + 1, 1 if IS_FULL else 13)
 OVERWRITES = 4000 if IS_FULL else 400
 
+pytestmark = pytest.mark.timeout(600)
+
 GOLDEN_RUN = Path(__file__).resolve().parents[1] / "data" / "golden_run"
 
 
@@ -75,7 +77,6 @@ def test_a_log_cut_at_any_byte_loses_its_torn_line_only(run: RunDir) -> None:
         assert fresh.broken == reader.broken
 
 
-@pytest.mark.timeout(600)
 def test_random_bytes_cost_the_lines_that_they_hit(run: RunDir) -> None:
     whole = run.log_path.read_bytes()
     lines = whole.splitlines(keepends=True)
