@@ -60,7 +60,8 @@ def start_owed_publishers(home: Path, most: int = _MOST_AT_ONCE) -> list[str]:
 
     Args:
         home: Where the runs are.
-        most: How many publishers may be at work on ended runs, the running ones included.
+        most: How many publishers may be at work on runs that have ended; those of runs that
+            are being trained do not count.
 
     Returns:
         Ids of the runs whose publishers were started. Nothing is raised: who looks at runs
@@ -79,9 +80,12 @@ def start_owed_publishers(home: Path, most: int = _MOST_AT_ONCE) -> list[str]:
             index[name] = known
             at_work += known[2] > 0 and _is_at_work(RunDir(Path(path)), known[2], now)
             continue
+        if len(due) + at_work >= most:
+            # Enough for now: the others have their turn at a later look.
+            continue
         run = RunDir(Path(path))
         publishing = read_publishing(run)
-        at_work += publishing.is_alive
+        at_work += publishing.is_alive and not is_locked(run.lock_path)
         not_before = _owes_nothing_before(run, publishing, size, now)
         if not_before > now:
             index[name] = [size, not_before, 0]

@@ -111,6 +111,10 @@ def test_only_a_few_publishers_at_once_and_none_for_a_disabled_run(home: Path) -
     ids = [f"20260924-120000-00000{place}" for place in range(4)]
     runs = [finished_run(home, 3, run_id=run_id) for run_id in ids]
     finished_run(home, 3, run_id="20260924-120000-00000f", tracking="enabled = false")
+    trained = make_run(home, "20260924-120000-00000e")
+    worker = start_training(trained)
+    follower = start_publisher(trained)
+    wait_until(lambda: read_state(trained.publisher_path).points > 0, 60, "a live run's points")
     waiting = set(ids)
     deadline = time.monotonic() + 90
     while waiting:
@@ -121,8 +125,10 @@ def test_only_a_few_publishers_at_once_and_none_for_a_disabled_run(home: Path) -
         waiting -= set(started)
         assert sum(is_locked(run.publisher_lock_path) for run in runs) <= 2
         time.sleep(0.2)
-    for run in runs:
+    end_group(worker)
+    for run in (*runs, trained):
         wait_for_end(run)
+    assert follower.wait(10) == 0
     assert owing_runs(home) == []
     assert start_owed_publishers(home) == []
 
