@@ -3,14 +3,17 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from tests.training.conftest import MakeRun, records
+from tests.training.test_resume import last_checkpoint
 from tests.training.test_worker import OWN, last_state, wait_for_step, worker
 from training_core.contract.checkpoints import list_checkpoints
 from training_core.contract.commands import (
@@ -28,6 +31,7 @@ from training_core.contract.ending import kill_worker
 from training_core.contract.resume_request import ResumeRequest, write_resume_request
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_status import RunStatus, run_status
+from training_core.models.restore import load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -210,8 +214,7 @@ def test_a_command_for_an_earlier_worker_is_answered(
     run = make_run("trainer.epochs=2")
     assert start(run).wait(timeout=60) == 0
     late = send_command(run, CheckpointCommand())
-    last = run.checkpoints / list_checkpoints(run.checkpoints)[-1].file
-    write_resume_request(run, ResumeRequest(checkpoint=str(last), epochs=4))
+    write_resume_request(run, ResumeRequest(checkpoint=str(last_checkpoint(run)), epochs=4))
     assert start(run).wait(timeout=60) == 0
     assert outcomes(run, late) == ["refused"]
     # The run went on for two more epochs, with its curves joined.
@@ -219,3 +222,35 @@ def test_a_command_for_an_earlier_worker_is_answered(
     epochs = [r["epoch"] for r in records(run, "metrics") if "train/loss" in r["values"]]
     assert sorted(set(epochs)) == [0, 1, 2, 3]
     assert not run.resume_path.exists()
+
+
+@pytest.mark.timeout(300)
+def test_two_ranks_resume_bit_for_bit(
+    make_run: MakeRun, start: Callable[[RunDir], subprocess.Popen[bytes]]
+) -> None:
+    changes = ["trainer.epochs=60", "early_stopping.enabled=false", "trainer.devices=2"]
+    whole, run = make_run(*changes), make_run(*changes)
+    assert start(whole).wait(timeout=90) == 0, whole.output_path.read_text()
+    process = start(run)
+    wait_for_step(run, 20)
+    process.terminate()
+    assert process.wait(timeout=30) == 4
+    write_resume_request(run, ResumeRequest(checkpoint=str(last_checkpoint(run))))
+    assert start(run).wait(timeout=90) == 0, run.output_path.read_text()
+    ended, undisturbed = (load_checkpoint(last_checkpoint(r)) for r in (run, whole))
+    assert ended["global_step"] == undisturbed["global_step"]
+    assert all(
+        torch.equal(weights, ended["state_dict"][name])
+        for name, weights in undisturbed["state_dict"].items()
+    )
+
+
+def test_torchrun_starts_the_ranks_too(make_run: MakeRun) -> None:
+    run = make_run("trainer.devices=2", "trainer.epochs=2")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*torchrun, "--nproc-per-node=2", "-m", "training_core.worker", str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [r["status"] for r in records(run, "state")] == ["starting", "running", "finished"]
+    steps = [r["step"] for r in records(run, "metrics") if "train/loss" in r["values"]]
+    assert steps == list(range(1, steps[-1] + 1))

@@ -231,6 +231,8 @@ class TrainingPipeline:
             )
             raise
         except torch.OutOfMemoryError as error:
+            # Trying smaller batches is no stall.
+            self.activity.end()
             batch_size = self.config.trainer.batch_size
 
             def try_batch(size: int) -> None:
