@@ -1,11 +1,9 @@
 """`run --preflight` and `run --overfit-batch`: trying a run in a job, before it is made."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from heimdall_console.checkpoint_reference import resolve_checkpoint
 from heimdall_console.jobs import run_job
 from heimdall_console.output import print_json
 from heimdall_console.overfit_text import overfit_lines
@@ -58,11 +56,7 @@ def overfit_batch(request: Request, repeat: str = "", steps: int | None = None) 
 
 def _config_text(request: Request, repeat: str, home: Path) -> str:
     """The configuration as `run` would resolve it."""
-    if repeat:
-        request = replace(request, config_file=find_run(home, repeat).config_path)
-    if request.flags.get("init_from"):
-        weights = resolve_checkpoint(str(request.flags["init_from"]), home)
-        request = replace(request, flags={**request.flags, "init_from": str(weights)})
+    request = request.looked_up(home, find_run(home, repeat) if repeat else None)
     return render_resolved(absolute_paths(request.resolve(), request.config_file, home))
 
 

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,11 +40,7 @@ def train(request: Request, way: Way = "follow", *, repeat: str = "", after: str
         )
     home, after = _ready_home(after)
     parent = find_run(home, repeat) if repeat else None
-    if parent is not None:
-        request = replace(request, config_file=parent.config_path)
-    if request.flags.get("init_from"):
-        weights = resolve_checkpoint(str(request.flags["init_from"]), home)
-        request = replace(request, flags={**request.flags, "init_from": str(weights)})
+    request = request.looked_up(home, parent)
     if request.name and (plain(request.name) != request.name or not request.name.strip()):
         raise UsageError("--name holds characters that cannot be shown", action="Choose another")
     config = request.resolve()

@@ -220,6 +220,15 @@ class Broken(Line):
         raise ZeroDivisionError("a bug of the user's own")
 
 
+class Hungry(Line):
+    """Needs too much memory for more than four examples."""
+
+    def training_step(self, batch: Pair, batch_idx: int) -> Tensor:
+        if len(batch[0]) > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().training_step(batch, batch_idx)
+
+
 class Empty(Numbers):
     """Has no training batch."""
 
@@ -261,6 +270,20 @@ def test_what_breaks_in_the_first_steps_is_said(tmp_path: Path, change: str, why
     assert re.search(why, training["why"])
     assert training["action"]
     assert result["checks"]["memory"]["status"] == "skipped"
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
+    text = config_text(tmp_path, "model.class=tests.training.test_preflight:Broken", base=OWN)
+    training = tried(text)["checks"]["training"]
+    assert "in training_step" in training["detail"]
+
+
+def test_a_batch_that_is_too_large_is_advised_smaller(tmp_path: Path) -> None:
+    text = config_text(tmp_path, "model.class=tests.training.test_preflight:Hungry", base=OWN)
+    training = tried(text)["checks"]["training"]
+    assert training["status"] == "failed"
+    assert "a batch of 32" in training["why"]
+    assert "A batch of 4 fits" in training["action"]
 
 
 def test_a_preflight_stops_when_asked(campus: Path, tmp_path: Path, temporary_folder: Path) -> None:

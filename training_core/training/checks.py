@@ -24,6 +24,8 @@ class Check:
     """What is wrong and why; for `skipped`, why it was not tried."""
     action: str = ""
     """What to do."""
+    detail: str = ""
+    """The traceback of what nobody foresaw."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -32,6 +34,7 @@ class Check:
             "figures": self.figures,
             "why": self.why,
             "action": self.action,
+            "detail": self.detail,
         }
 
 
@@ -51,13 +54,13 @@ def attempt(check: Callable[[], Check]) -> Check:
         why = f"{error.what}: {error.why}" if error.why else error.what
         return Check("failed", why=why, action=error.action)
     except Exception as error:
-        # A model of the user's own may raise anything; the worker's output keeps the traceback.
-        traceback.print_exc()
+        # A model of the user's own may raise anything.
         frame = traceback.extract_tb(error.__traceback__)[-1]
         return Check(
             "failed",
             why=f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})",
-            action="Correct the code there; the job's output has the whole traceback",
+            action="Correct the code there; --json prints the whole traceback",
+            detail=traceback.format_exc(),
         )
 
 
