@@ -2,7 +2,14 @@
 
 import typer
 
-from heimdall_console.commands import runs_control, runs_records, runs_removal, runs_view
+from heimdall_console.commands import (
+    queue,
+    runs_control,
+    runs_records,
+    runs_removal,
+    runs_view,
+)
+from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(
     help="List, watch, control and clear up the runs of this home.",
@@ -21,3 +28,6 @@ def _runs(context: typer.Context) -> None:
 
 for module in (runs_view, runs_records, runs_control, runs_removal):
     module.register(app)
+
+_QUEUE_EXAMPLE = "Example: heimdall-console runs queue --json"
+app.command("queue", cls=SpellingCommand, epilog=_QUEUE_EXAMPLE)(queue.list_all)

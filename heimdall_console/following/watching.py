@@ -13,6 +13,7 @@ from heimdall_console.formatting import duration, plain
 from heimdall_console.hardware_text import gpu_text
 from heimdall_console.layout import Column, table_lines
 from heimdall_console.publishing_state import read_publishing
+from heimdall_console.queue import waiting
 from heimdall_console.run_index import RunIndex, RunSummary
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import best_text, status_text
@@ -21,6 +22,7 @@ from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_status import RunStatus
 
 _CHUNK_BYTES: Final = 4 * 1024 * 1024
 _WIDTH_FOR_BEST: Final = 80
@@ -106,14 +108,14 @@ def watch_runs(
     watched: dict[str, WatchedRun] = {}
     with contextlib.suppress(KeyboardInterrupt), display:
         while True:
+            in_queue = {entry.run_id for entry in waiting(home)}
             for summary in index.refresh():
-                run_id = summary.info.id
-                if (
-                    run_id in wanted
-                    or run_id in watched
-                    or not (wanted or summary.status.has_ended)
-                ):
-                    watched.setdefault(run_id, WatchedRun(RunDir(summary.path))).look(summary)
+                run_id, status = summary.info.id, summary.status
+                # A run that was only prepared may wait for ever.
+                lives = not (status.has_ended or status is RunStatus.QUEUED) or run_id in in_queue
+                if run_id in wanted or run_id in watched or (lives and not wanted):
+                    run = watched.setdefault(run_id, WatchedRun(RunDir(summary.path)))
+                    run.look(summary)
             display.show(list(watched.values()))
             if all(run.has_ended for run in watched.values()):
                 break

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from heimdall_console.settings import settings_path
 from tests.console.programs import TIMEOUT_S, FakeRun, heimdall, wait_until
 from training_core.contract.ending import kill_worker
 from training_core.contract.run_log import RunLogReader, RunLogWriter
@@ -146,7 +146,10 @@ def test_a_viewer_that_dies_disturbs_nothing(number: signal.Signals, fake_run: M
     assert steps == list(range(1, 6 * 40 + 1))
 
 
-def test_a_terminal_is_told_of_the_end(fake_run: MakeRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bell", [True, False])
+def test_a_terminal_is_told_of_the_end(bell: bool, fake_run: MakeRun) -> None:
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_text(f"[notifications]\nbell = {str(bell).lower()}\n")
     run = fake_run(epochs=4, step_s=0.01).start()
     master, slave = pty.openpty()
     viewer = subprocess.Popen(
@@ -171,6 +174,6 @@ def test_a_terminal_is_told_of_the_end(fake_run: MakeRun, tmp_path: Path) -> Non
     read()
     os.close(master)
     assert run.wait() == 0
-    assert b"\x1b]9;morning finished\x1b\\\a" in shown
+    assert (b"\x1b]9;morning finished\x1b\\\a" in shown) == bell
     assert b"Ctrl+C detaches" in shown
     assert b"GPU 87 %" in shown

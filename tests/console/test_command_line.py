@@ -26,6 +26,7 @@ COMMANDS = [
     ["runs", "kill"],
     ["runs", "rm"],
     ["runs", "prune"],
+    ["runs", "queue"],
     ["attach"],
     ["queue"],
     ["queue", "add"],

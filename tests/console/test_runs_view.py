@@ -119,6 +119,7 @@ def test_alerts_and_a_pause_stand_on_the_page(fake_run: MakeRun) -> None:
 
 def test_watching_ends_with_the_runs_and_prints_lines_on_a_pipe(fake_run: MakeRun) -> None:
     finished(fake_run, "earlier")
+    fake_run("prepared, and never begun")
     run = fake_run(epochs=4, step_s=0.01).start()
     answer = heimdall("runs", "watch", "--interval", "0.1")
     assert answer.returncode == 0, answer.stderr
