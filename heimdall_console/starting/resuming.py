@@ -8,10 +8,11 @@ from heimdall_console.starting.request import Request
 from heimdall_console.starting.run_making import absolute_paths, changes
 from training_core.contract.checkpoints import read_sidecar
 from training_core.contract.config_file import load_config
-from training_core.contract.errors import UsageError
+from training_core.contract.errors import CheckpointError, UsageError
 from training_core.contract.lock import is_locked
 from training_core.contract.resume_request import ResumeRequest, write_resume_request
-from training_core.contract.run_dir import RunDir
+from training_core.contract.run_dir import RunDir, find_run
+from training_core.contract.run_status import run_status
 
 _EPOCHS = KEYS["epochs"]
 
@@ -29,14 +30,14 @@ def prepare_resume(request: Request, reference: str, home: Path) -> RunDir:
         UsageError: The run is alive, or another configuration is asked for.
         HeimdallError: The run's directory is not writable.
     """
-    checkpoint = resolve_checkpoint(reference, home, last=True)
-    run = run_of_checkpoint(checkpoint, home)
-    asked = ResumeRequest(checkpoint=str(checkpoint))
+    run, checkpoint = _run_and_checkpoint(reference, home)
+    asked = ResumeRequest(checkpoint=str(checkpoint or ""))
     if request.is_configured:
         epochs = _asked_epochs(request, run, home)
         if epochs is not None:
-            _refuse_reached(run, checkpoint, epochs)
-            asked = ResumeRequest(checkpoint=str(checkpoint), epochs=epochs)
+            if checkpoint is not None:
+                _refuse_reached(run, checkpoint, epochs)
+            asked = asked.model_copy(update={"epochs": epochs})
     if is_locked(run.lock_path):
         raise UsageError(
             f"The run {run.id} was not resumed",
@@ -46,6 +47,20 @@ def prepare_resume(request: Request, reference: str, home: Path) -> RunDir:
         )
     write_resume_request(run, asked)
     return run
+
+
+def _run_and_checkpoint(reference: str, home: Path) -> tuple[RunDir, Path | None]:
+    """The run and where it goes on; None for one that died before its first checkpoint."""
+    try:
+        checkpoint = resolve_checkpoint(reference, home, last=True)
+    except CheckpointError:
+        if Path(reference).suffix == ".ckpt":
+            raise
+        run = find_run(home, reference)
+        if not run_status(run).has_ended:
+            raise
+        return run, None
+    return run_of_checkpoint(checkpoint, home), checkpoint
 
 
 def _asked_epochs(request: Request, run: RunDir, home: Path) -> int | None:

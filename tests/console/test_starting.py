@@ -12,6 +12,7 @@ from tests.console.programs import heimdall_with, wait_until, write_dataset
 from training_core.contract.config_file import load_config
 from training_core.contract.resume_request import read_resume_request
 from training_core.contract.run_dir import RunDir, find_run
+from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, run_status
 
 QUIET = ["--set", "tracking.enabled=false"]
@@ -83,6 +84,20 @@ def test_a_run_is_resumed_by_name_for_more_epochs(isolated_home: Path) -> None:
     assert asked.checkpoint.endswith("epoch=001-step=0000080.ckpt")
     assert (asked.epochs, asked.schedule) == (5, "stretch")
     assert find_run(isolated_home, "@last").id == run.id
+
+
+def test_a_run_that_died_before_its_first_checkpoint_begins_anew(isolated_home: Path) -> None:
+    made = heimdall_with({}, *NEW, "--prepare", "--json")
+    run = RunDir(Path(json.loads(made.stdout)["path"]))
+    with RunLogWriter(run.log_path) as log:
+        log.append("state", status="running")
+    assert run_status(run) is RunStatus.CRASHED
+    answer = heimdall_with({"epochs": 1}, "run", "--resume", run.id)
+    assert answer.returncode == 0, answer.stderr
+    asked = read_resume_request(run)
+    assert asked is not None
+    assert asked.checkpoint == ""
+    assert run_status(run) is RunStatus.FINISHED
 
 
 def test_epochs_that_are_over_or_other_changes_are_refused(isolated_home: Path) -> None:

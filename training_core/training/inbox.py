@@ -26,6 +26,11 @@ class CommandInbox:
         self._unanswered: dict[str, Asked] = {}
         self._stuck: set[str] = set()
 
+    @property
+    def run_id(self) -> str:
+        """The run, as a command line names it."""
+        return self._run.id
+
     def take(self) -> list[tuple[str, Command]]:
         """New commands with their ids, in the order they were sent; garbage is refused here."""
         taken = []

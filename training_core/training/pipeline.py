@@ -312,7 +312,8 @@ class TrainingPipeline:
             raise StoppedError(
                 f"The run was stopped at the task {name}, as asked",
                 unharmed="Its checkpoints are unharmed",
-                action="Export one with `heimdall-console export`, or go on with --resume-training",
+                action=f"Export one: `heimdall-console export {self.info.id}`; or go on: "
+                f"`heimdall-console run --resume {self.info.id}`",
             )
 
     def _session_ids(self) -> list[str]:

@@ -241,5 +241,7 @@ class Steering(RunPart):
         raise StoppedError(
             f"The run was stopped at step {trainer.global_step}, as asked",
             unharmed=f"Its checkpoint is {path}" if path else "Earlier checkpoints are unharmed",
-            action="Go on with --resume-training --checkpoint and that file" if path else "",
+            action=f"Go on with `heimdall-console run --resume {self._inbox.run_id}`"
+            if path
+            else "",
         )
