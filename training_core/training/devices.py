@@ -1,19 +1,9 @@
 """Which device a run trains on."""
 
-from typing import Final
-
 import torch
 
 from training_core.contract.errors import DeviceError
 from training_core.contract.sections import TrainerSection
-
-STRATEGIES: Final = {
-    "auto": "auto",
-    "ddp": "ddp",
-    "ddp_unused_parameters": "ddp_find_unused_parameters_true",
-    "fsdp": "fsdp",
-}
-"""Our name of a strategy → Lightning's."""
 
 
 def accelerator(options: TrainerSection) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from training_core.contract.commands import Asked, Command, waiting_commands
+from training_core.contract.commands import Asked, Command, StopCommand, waiting_commands
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
+from training_core.training.control import StopControl
 
 Outcome = Literal["accepted", "done", "refused"]
 
@@ -56,6 +57,15 @@ class CommandInbox:
         if asked is not None and not asked.discard():
             # A folder, or a file of somebody else: it is answered once and then left alone.
             self._stuck.add(asked.path.name)
+
+    def obey_stop_only(self, control: StopControl) -> None:
+        """After the training: ask for the end where that is wanted, refuse the rest."""
+        for command_id, command in self.take():
+            if isinstance(command, StopCommand):
+                control.request_stop()
+                self.answer(command_id, command, "done")
+            else:
+                self.answer(command_id, command, "refused", "The training has ended")
 
     def refuse_all(self, reason: str) -> None:
         """Refuse everything that waits."""

@@ -1,6 +1,7 @@
 """Advice when a device's memory was too small."""
 
 import gc
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,9 @@ def largest_fitting(fits: Callable[[int], bool], failed: int) -> int:
 def one_step(
     trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, size: int
 ) -> None:
-    """Forward and backward pass of `size` training examples.
+    """Forward and backward pass and optimizer step of `size` training examples.
+
+    The step counts: an optimizer's own memory is there only after its first one.
 
     Raises:
         torch.OutOfMemoryError: They do not fit.
@@ -46,6 +49,9 @@ def one_step(
         outputs: Any = module.training_step(module.transfer_batch_to_device(batch, device, 0), 0)
     loss: torch.Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
     loss.backward()
+    if module.automatic_optimization:
+        for optimizer in trainer.optimizers:
+            optimizer.step()
     module.zero_grad()
 
 
@@ -59,6 +65,9 @@ def out_of_memory(
         batch_size: What did not fit.
         try_batch: One forward and backward pass of a batch of that many examples.
     """
+
+    # The frames of the failed step still hold its tensors.
+    traceback.clear_frames(error.__traceback__)
 
     def fits(size: int) -> bool:
         gc.collect()

@@ -32,7 +32,7 @@ from training_core.training.checkpoint_io import AtomicCheckpointIO
 from training_core.training.checkpoint_keeper import CheckpointKeeper
 from training_core.training.control import StopControl
 from training_core.training.dataset import LoadedDataset, load_dataset
-from training_core.training.devices import STRATEGIES, accelerator, refuse_absent_device
+from training_core.training.devices import refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
 from training_core.training.hooks import RunHooks
 from training_core.training.inbox import CommandInbox
@@ -46,6 +46,7 @@ from training_core.training.sampling import Place
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
 from training_core.training.steering import Steering
+from training_core.training.trainer import lightning_trainer
 
 
 class TrainingPipeline:
@@ -169,28 +170,17 @@ class TrainingPipeline:
             point = resume_point(self.resume, self._origin())
             parts.insert(0, ResumeAnnouncer(self.run_dir, self.log, point, steering))
             epochs = point.epochs or epochs
-        automatic = self.module.automatic_optimization
-        self.trainer = pl.Trainer(
-            accelerator=accelerator(config.trainer),
-            devices=config.trainer.devices,
-            num_nodes=config.trainer.num_nodes,
-            strategy=STRATEGIES[config.trainer.strategy],
-            # Our own data know their rank; loaders of a module of one's own are given theirs.
-            use_distributed_sampler=self.spec is None,
-            precision=config.trainer.precision,
-            max_epochs=epochs,
+        self.trainer = lightning_trainer(
+            config.trainer,
+            RunHooks(parts, beat, self.control, judges),
+            files,
+            epochs=epochs,
+            folder=self.run_dir.path,
             # A module that steps its optimizers itself also clips and accumulates itself.
-            accumulate_grad_batches=config.trainer.accumulate_grad_batches if automatic else 1,
-            gradient_clip_val=(config.optimizer.gradient_clip or None) if automatic else None,
-            check_val_every_n_epoch=config.trainer.validate_every_n_epochs,
-            num_sanity_val_steps=0,
-            callbacks=[RunHooks(parts, beat, self.control, judges)],
-            plugins=[files],
-            default_root_dir=self.run_dir.path,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
+            gradient_clip=config.optimizer.gradient_clip if self._is_automatic else None,
+            accumulate=config.trainer.accumulate_grad_batches if self._is_automatic else 1,
+            # Our own data know their rank; loaders of a module of one's own are given theirs.
+            shares_loaders=self.spec is None,
         )
         parameters = sum(parameter.numel() for parameter in self.module.parameters())
         self.log.append(
@@ -269,7 +259,7 @@ class TrainingPipeline:
 
     def summary(self) -> dict[str, Any]:
         """What the run reached, for its last record; empty before there is a trainer."""
-        if not hasattr(self, "keeper"):
+        if not hasattr(self, "trainer"):
             return {}
         best = self.keeper.chosen()
         monitor = self.config.checkpoint.monitor
@@ -281,6 +271,10 @@ class TrainingPipeline:
             "best": best.model_dump()["metrics"].get(monitor) if best else None,
             "metrics": best.model_dump()["metrics"] if best else {},
         }
+
+    @property
+    def _is_automatic(self) -> bool:
+        return self.module.automatic_optimization
 
     def _proof_rows(self) -> object:
         if isinstance(self.data, SessionData):
@@ -307,7 +301,7 @@ class TrainingPipeline:
         """Record the progress of a task beside the training, and stop there if asked to."""
         self.log.append("task", name=name, done=done, total=total)
         if self.has_trained:
-            self.inbox.refuse_all("The training has ended; SIGTERM stops what is left to do")
+            self.inbox.obey_stop_only(self.control)
         if self.control.stop_requested:
             raise StoppedError(
                 f"The run was stopped at the task {name}, as asked",
