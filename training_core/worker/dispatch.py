@@ -62,8 +62,8 @@ def do_job(job: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
 
 
 def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[str, Any]) -> None:
-    resume = read_resume_request(run)
-    if rank() == 0 and load_config(run.config_path).tracking.enabled:
+    resume, is_first = read_resume_request(run), rank() == 0
+    if is_first and load_config(run.config_path).tracking.enabled:
         try:
             start_detached(PUBLISHER, run.path, run.publisher_output_path)
         except OSError as error:
@@ -77,15 +77,17 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
     from training_core.training.pipeline import TrainingPipeline
 
     pipeline = TrainingPipeline(run, log, control, resume)
-    if resume is not None:
+    # A further rank would take commands away whose answers only the first one can write.
+    if is_first and resume is not None:
         pipeline.inbox.refuse_all("The worker that was asked is gone; ask again")
-    watch = HardwareSampler(run, log, pipeline.activity) if rank() == 0 else nullcontext()
+    watch = HardwareSampler(run, log, pipeline.activity) if is_first else nullcontext()
     try:
         with watch:
             pipeline.run()
     finally:
         ending["summary"] = pipeline.summary()
-        pipeline.inbox.refuse_all("The run has ended")
+        if is_first:
+            pipeline.inbox.refuse_all("The run has ended")
 
 
 def _reporter(log: RunLogWriter, control: StopControl) -> Report:
