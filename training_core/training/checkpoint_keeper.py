@@ -122,9 +122,8 @@ class CheckpointKeeper(RunPart):
         _refuse_broken_weights(trainer.lightning_module, step)
         if not metrics and self._tried is not None and self._tried[0] == step:
             path = self._tried[1]
-            if path is not None and reason == REQUEST and trainer.is_global_zero:
-                self._keep(path)
-            return path
+            is_asked = reason == REQUEST and trainer.is_global_zero
+            return None if path and is_asked and not self._keep(path) else path
         name = f"epoch={epoch:03d}-step={step:07d}{'' if metrics else f'-{reason}'}.ckpt"
         path = self.folder / name
         trainer.save_checkpoint(path, weights_only=False)
@@ -178,19 +177,25 @@ class CheckpointKeeper(RunPart):
         )
         for other in removed:
             # The checkpoint first: a sidecar without its file is not listed, the other way is.
-            other.unlink(missing_ok=True)
-            sidecar_path(other).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                other.unlink(missing_ok=True)
+                sidecar_path(other).unlink(missing_ok=True)
         return path
 
     def chosen(self, which: Literal["best", "last"] = "best") -> CheckpointSidecar | None:
         """The best of this run's checkpoints or the last one; None where there is none."""
         return chosen_checkpoint(self._own(), which)
 
-    def _keep(self, path: Path) -> None:
+    def _keep(self, path: Path) -> bool:
         """Let a checkpoint that was saved for another reason count as asked for."""
         sidecar = read_sidecar(path)
-        if sidecar is not None:
-            write_sidecar(self.folder, sidecar.model_copy(update={"reason": REQUEST}))
+        try:
+            if sidecar is not None:
+                write_sidecar(self.folder, sidecar.model_copy(update={"reason": REQUEST}))
+        except OSError as error:
+            self._complain(error)
+            return False
+        return True
 
     def _own(self) -> list[CheckpointSidecar]:
         return own_checkpoints(self._run, self._options.directory)
