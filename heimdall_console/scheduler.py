@@ -136,7 +136,7 @@ def main(home: Path) -> int:
     except UsageError:
         # Another one lives.
         return 0
-    scheduler = Scheduler(home)
+    scheduler, said = Scheduler(home), ""
     while True:
         try:
             scheduler.turn()
@@ -145,8 +145,11 @@ def main(home: Path) -> int:
                 if not scheduler.has_work():
                     lock.release()
                     return 0
-        except HeimdallError as error:
-            print(error, file=sys.stderr, flush=True)
+        except (HeimdallError, OSError) as error:
+            # What lasts, such as a full disk, is said once.
+            if str(error) != said:
+                said = str(error)
+                print(said, file=sys.stderr, flush=True)
         time.sleep(_POLL_S)
 
 
