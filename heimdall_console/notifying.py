@@ -24,10 +24,8 @@ from training_core.contract.files import write_atomic
 from training_core.contract.lock import is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import RunLogReader
-from training_core.contract.run_status import RunStatus
-
-Record = dict[str, Any]
+from training_core.contract.run_log import PIECE_BYTES, Record, RunLogReader
+from training_core.contract.run_status import RunStatus, is_end
 
 _LAST_WORD_S: Final = 3.0
 _COMMAND_S: Final = 600.0
@@ -140,12 +138,13 @@ def _wait_for_process(pid: int) -> None:
 
 def _wait_for_end(run: RunDir, offset: int) -> Record | None:
     """The state record of the end; None for a worker that died without one."""
+    reader = RunLogReader(run.log_path, offset)
     while True:
         _wait_for_lock(run.lock_path)
         # Whoever kills a worker writes its end afterwards.
         deadline = time.monotonic() + _LAST_WORD_S
         while time.monotonic() < deadline:
-            end = _end_behind(run, offset)
+            end = _last_end(reader)
             if end is not None:
                 return end
             time.sleep(0.05)
@@ -159,16 +158,13 @@ def _wait_for_lock(path: Path) -> None:
         fcntl.lockf(file, fcntl.LOCK_SH)
 
 
-def _end_behind(run: RunDir, offset: int) -> Record | None:
-    reader, end = RunLogReader(run.log_path, offset), None
+def _last_end(reader: RunLogReader) -> Record | None:
+    end = None
     while records := reader.read_new():
         for record in records:
-            if record["kind"] == "state" and record.get("status") in _ENDED:
+            if is_end(record):
                 end = record
     return end
-
-
-_ENDED: Final = {status.value for status in RunStatus if status.has_ended}
 
 
 def _claim(run: RunDir, last: Record | None, message: dict[str, Any]) -> bool:

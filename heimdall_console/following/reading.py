@@ -10,14 +10,13 @@ from training_core.contract.errors import HeimdallError
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
-from training_core.contract.run_status import RunStatus, derive_status, recorded_state
+from training_core.contract.run_status import RunStatus, derive_status, is_end, recorded_state
 
 Record = dict[str, Any]
 Item = TypeVar("Item")
 
 _POLL_S = 0.1
 _OUTPUT_LINES = 12
-_ENDS = ("finished", "stopped", "failed", "killed")
 
 
 class Followed(Protocol):
@@ -89,7 +88,7 @@ def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
             followed.wait(5.0)
             return
         if not alive and not records:
-            if recorded_state(followed.directory) in _ENDS:
+            if derive_status(recorded_state(followed.directory), locked=True).has_ended:
                 return
             raise crash_error(followed.directory)
         time.sleep(_POLL_S)
@@ -121,16 +120,6 @@ def tail(
         if not alive:
             return
         time.sleep(_POLL_S)
-
-
-def is_end(record: Record) -> bool:
-    """Whether a record says that nothing more will come."""
-    if record["kind"] != "state":
-        return False
-    try:
-        return RunStatus(record.get("status", "")).has_ended
-    except ValueError:
-        return False
 
 
 def crash_error(directory: RunDir) -> HeimdallError:

@@ -52,6 +52,16 @@ def status_of(state: Record | None) -> str | None:
     return None if state is None else str(state["status"])
 
 
+def is_end(record: Record) -> bool:
+    """Whether a record says that nothing more will come."""
+    if record["kind"] != "state":
+        return False
+    try:
+        return RunStatus(record.get("status", "")).has_ended
+    except ValueError:
+        return False
+
+
 def recorded_state(run: RunDir) -> str | None:
     """Status of the last `state` record of a run's log."""
     return status_of(read_tail(run.log_path, from_byte=0).state)
