@@ -65,7 +65,6 @@ def out_of_memory(
         batch_size: What did not fit.
         try_batch: One forward and backward pass of a batch of that many examples.
     """
-
     # The frames of the failed step still hold its tensors.
     traceback.clear_frames(error.__traceback__)
 
