@@ -24,7 +24,7 @@ from training_core.contract.files import write_atomic
 from training_core.contract.lock import is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import PIECE_BYTES, Record, RunLogReader
+from training_core.contract.run_log import Record, RunLogReader
 from training_core.contract.run_status import RunStatus, is_end
 
 _LAST_WORD_S: Final = 3.0
@@ -88,10 +88,8 @@ def end_message(run: RunDir, last: Record | None) -> dict[str, Any]:
         last: The state record of its end; None for a worker that died without one.
     """
     info, config = run.read_info(), load_config(run.config_path)
-    progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
-    reader = RunLogReader(run.log_path)
-    while records := reader.read_new():
-        progress.take(records)
+    progress = RunProgress.of(config)
+    progress.take_new(RunLogReader(run.log_path))
     status = str(last["status"]) if last else RunStatus.CRASHED.value
     reason = str(last.get("reason") or "") if last else "The worker is gone and wrote no end"
     best = progress.best.get(progress.monitor)

@@ -171,9 +171,8 @@ def _setting(run: RunDir, assignment: str, schedule: Literal["stretch", "hold"])
 
 def planned_epochs(run: RunDir) -> int:
     """How many epochs a run plans now, extensions included."""
-    progress, reader = RunProgress(), RunLogReader(run.log_path)
-    while records := reader.read_new():
-        progress.take(records)
+    progress = RunProgress()
+    progress.take_new(RunLogReader(run.log_path))
     return progress.epochs or load_config(run.config_path).trainer.epochs
 
 

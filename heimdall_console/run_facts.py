@@ -22,9 +22,8 @@ from training_core.contract.home import home_path
 from training_core.contract.lock import is_locked, read_holder
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogReader
-from training_core.contract.run_status import RunStatus, derive_status
+from training_core.contract.run_status import RunStatus, status_with_lock
 
-_CHUNK_BYTES = 4 * 1024 * 1024
 # Where the data lie is shown as the dataset.
 _SHOWN_ELSEWHERE = frozenset({"data.dataset", "run.experiment"})
 
@@ -138,19 +137,20 @@ def collect_facts(run: RunDir) -> RunFacts:
         HeimdallError: The directory is not a run.
     """
     info = run.read_info()
-    # In the other order a run that ends in between would look crashed.
-    locked = is_locked(run.lock_path)
     config, problem = Config(), ""
     try:
         config = load_config(run.config_path)
     except HeimdallError as error:
         problem = str(error)
-    progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
+    progress = RunProgress.of(config)
     reader = RunLogReader(run.log_path)
-    while records := reader.read_new(_CHUNK_BYTES):
-        progress.take(records)
-    status = derive_status(progress.status or None, locked)
-    holder = read_holder(run.lock_path) if locked else None
+
+    def read_state() -> str | None:
+        progress.take_new(reader)
+        return progress.status or None
+
+    status = status_with_lock(run, read_state)
+    holder = read_holder(run.lock_path) if is_locked(run.lock_path) else None
     is_published = config.tracking.enabled and run.publisher_output_path.exists()
     return RunFacts(
         run=run,

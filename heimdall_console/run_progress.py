@@ -4,17 +4,21 @@ import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.records import decode_number
+from training_core.contract.run_log import PIECE_BYTES, RunLogReader
+
+if TYPE_CHECKING:
+    from training_core.contract.config import Config
 
 _RATE_WINDOW_S = 15.0
 
 
 @dataclass
 class RunProgress:
-    """State of a run; `take` folds in new records."""
+    """State of a run; `take` and `take_new` fold in new records."""
 
     monitor: str = "val/loss"
     """Metric that chooses the best checkpoint."""
@@ -49,6 +53,11 @@ class RunProgress:
     """The last answer to a command."""
     _bests: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, config: "Config") -> Self:
+        """What is known before the first record of a run with this configuration."""
+        return cls(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
 
     @property
     def best(self) -> dict[str, float]:
@@ -108,6 +117,11 @@ class RunProgress:
             handler = getattr(self, f"_take_{record['kind']}", None)
             if handler is not None:
                 handler(record)
+
+    def take_new(self, reader: RunLogReader) -> None:
+        """Fold in what is new in a log, up to its end."""
+        while records := reader.read_new(PIECE_BYTES):
+            self.take(records)
 
     def _take_state(self, record: dict[str, Any]) -> None:
         self.status = str(record.get("status", ""))

@@ -157,11 +157,10 @@ def _start_and_follow(run: RunDir, as_json: bool) -> int:
     from training_core.contract.run_log import RunLogReader
 
     config = load_config(run.config_path)
-    progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
+    progress = RunProgress.of(config)
     # A resumed run has a past: it is known, but not shown again.
     earlier = RunLogReader(run.log_path)
-    while records := earlier.read_new():
-        progress.take(records)
+    progress.take_new(earlier)
     progress.status, progress.started, progress.exit_code = "starting", None, None
     worker = start_run(run)
     display = choose_display(run, config, as_json=as_json)

@@ -14,7 +14,6 @@ from heimdall_console.lazy_command import SpellingCommand
 if TYPE_CHECKING:
     from heimdall_console.following.output import OutputReader
 
-_CHUNK_BYTES = 4 * 1024 * 1024
 _FOLLOW = typer.Option(False, "--follow", "-f", help="Go on until the worker ends.")
 _LINES = typer.Option(None, "--lines", "-n", min=0, help="Only the last of those there are now.")
 
@@ -83,7 +82,7 @@ def log(
     from training_core.contract.errors import UsageError
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
-    from training_core.contract.run_log import RunLogReader
+    from training_core.contract.run_log import PIECE_BYTES, RunLogReader
 
     unknown = [name for name in kind or [] if name not in _kinds()]
     if unknown:
@@ -97,7 +96,7 @@ def log(
     followed = LockedRun(directory) if follow else None
 
     def read_wanted() -> list[dict[str, Any]]:
-        while records := reader.read_new(_CHUNK_BYTES):
+        while records := reader.read_new(PIECE_BYTES):
             if wanted := [r for r in records if not kind or r["kind"] in kind]:
                 return wanted
         return []

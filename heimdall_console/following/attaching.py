@@ -16,13 +16,11 @@ from heimdall_console.run_progress import RunProgress
 from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import ExitCode, HeimdallError
-from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import RunLogReader
-from training_core.contract.run_status import RunStatus, derive_status
+from training_core.contract.run_log import PIECE_BYTES, RunLogReader
+from training_core.contract.run_status import RunStatus, derive_status, status_with_lock
 
 _HINT = "Ctrl+C detaches, the run goes on"
-_CHUNK_BYTES = 4 * 1024 * 1024
 
 
 def attach(run: RunDir, *, as_json: bool) -> int:
@@ -35,21 +33,23 @@ def attach(run: RunDir, *, as_json: bool) -> int:
         HeimdallError: The run's worker is gone and wrote no end.
     """
     config = _configuration(run)
-    progress = RunProgress(monitor=config.checkpoint.monitor, mode=config.checkpoint.mode)
-    # In the other order a run that ends in between would look crashed.
-    locked, seen = is_locked(run.lock_path), False
-    interruption = Interruption()
+    progress = RunProgress.of(config)
+    interruption, seen = Interruption(), False
+    reader = RunLogReader(run.log_path)
     display = choose_display(run, config, as_json=as_json, hint=_HINT)
     try:
         with handling(interruption):
-            offset = _catch_up(run, display, progress, interruption)
-            status = derive_status(progress.status or None, locked)
+            status = status_with_lock(
+                run, lambda: _catch_up(reader, display, progress, interruption)
+            )
             seen = not status.has_ended
             if status is RunStatus.QUEUED:
                 progress.status = status.value
             if interruption.act() or (
                 seen
-                and not follow_until_detached(run, display, progress, interruption, offset=offset)
+                and not follow_until_detached(
+                    run, display, progress, interruption, offset=reader.offset
+                )
             ):
                 _say_detached(run, as_json)
                 return int(ExitCode.DONE)
@@ -64,15 +64,15 @@ def attach(run: RunDir, *, as_json: bool) -> int:
 
 
 def _catch_up(
-    run: RunDir, display: Display, progress: RunProgress, interruption: Interruption
-) -> int:
-    reader = RunLogReader(run.log_path)
+    reader: RunLogReader, display: Display, progress: RunProgress, interruption: Interruption
+) -> str | None:
+    """Take in what is there now; the last status in it is returned."""
     shows_past = isinstance(display, LineDisplay | JsonDisplay)
-    while not interruption.count and (records := reader.read_new(_CHUNK_BYTES)):
+    while not interruption.count and (records := reader.read_new(PIECE_BYTES)):
         progress.take(records)
         if shows_past:
             display.show(records, progress)
-    return reader.offset
+    return progress.status or None
 
 
 def _end(

@@ -24,7 +24,6 @@ from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader
 from training_core.contract.run_status import RunStatus
 
-_CHUNK_BYTES: Final = 4 * 1024 * 1024
 _WIDTH_FOR_BEST: Final = 80
 _WIDTH_FOR_NAMES: Final = 100
 _WIDTH_FOR_DEVICES: Final = 130
@@ -38,15 +37,13 @@ class WatchedRun:
         self.summary: RunSummary | None = None
         self.progress = RunProgress()
         with contextlib.suppress(HeimdallError):
-            options = load_config(run.config_path).checkpoint
-            self.progress = RunProgress(monitor=options.monitor, mode=options.mode)
+            self.progress = RunProgress.of(load_config(run.config_path))
         self._reader = RunLogReader(run.log_path)
 
     def look(self, summary: RunSummary) -> None:
         """Take what is new."""
         self.summary = summary
-        while records := self._reader.read_new(_CHUNK_BYTES):
-            self.progress.take(records)
+        self.progress.take_new(self._reader)
 
     @property
     def status(self) -> str:
