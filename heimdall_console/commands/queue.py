@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import typer
 
-from heimdall_console.commands.shared_options import JSON, run_names
+from heimdall_console.commands.shared_options import JSON, RUN, run_names
 from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(
@@ -13,12 +13,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-)
-
-_RUN = typer.Argument(
-    metavar="RUN",
-    help="A run's id, the unique start of one, or @last.",
-    autocompletion=run_names,
 )
 
 
@@ -32,7 +26,7 @@ class Place(StrEnum):
 
 @app.command(cls=SpellingCommand, epilog="Example: heimdall-console queue add @last")
 def add(
-    run: str = _RUN,
+    run: str = RUN,
     after: str | None = typer.Option(
         None,
         metavar="RUN",
@@ -97,7 +91,7 @@ Examples:
 """,
 )
 def move(
-    run: str = _RUN,
+    run: str = RUN,
     place: Place = typer.Argument(help="Where to."),
     other: str | None = typer.Argument(
         None, metavar="[OTHER]", help="Of before: the run to stand in front of."
@@ -123,7 +117,7 @@ def move(
 
 
 @app.command(cls=SpellingCommand, epilog="Example: heimdall-console queue cancel @last")
-def cancel(run: str = _RUN, json: bool = JSON) -> None:
+def cancel(run: str = RUN, json: bool = JSON) -> None:
     """Take a run out of the queue before its turn; its directory stays."""
     from heimdall_console import queue
     from heimdall_console.output import print_json

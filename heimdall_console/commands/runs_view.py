@@ -124,6 +124,12 @@ def _as_fields(run: "RunSummary") -> dict[str, object]:
         "monitor": run.monitor,
         "best": run.best,
         "metrics": run.metrics,
+        "step": run.step,
+        "epoch": run.epoch,
+        "epochs": run.epochs,
+        "share_done": run.share_done,
+        "ended": run.ended,
+        "reason": run.reason,
     }
 
 
