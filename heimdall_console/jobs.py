@@ -13,8 +13,7 @@ from heimdall_console.run_progress import RunProgress
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import ExitCode, HeimdallError
 from training_core.contract.jobs import JobArguments, create_job
-
-Record = dict[str, Any]
+from training_core.contract.run_log import Record
 
 _BAR_WIDTH = 28
 _NARROW_BAR_WIDTH = 14

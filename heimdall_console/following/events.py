@@ -3,13 +3,12 @@
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import Any
 
 from heimdall_console.formatting import metric, plain, size
 from heimdall_console.terminal import Style
 from training_core.contract.records import decode_number
+from training_core.contract.run_log import Record
 
-Record = dict[str, Any]
 Event = tuple[str, str, Style]
 """Label, text, style of the label."""
 

@@ -1,6 +1,6 @@
 """A run as plain lines or as JSON lines, for pipes, files and machines."""
 
-from typing import Any, TextIO
+from typing import TextIO
 
 import orjson
 
@@ -14,8 +14,7 @@ from heimdall_console.following.events import (
 )
 from heimdall_console.formatting import plain
 from heimdall_console.run_progress import RunProgress
-
-Record = dict[str, Any]
+from training_core.contract.run_log import Record
 
 _LABEL_WIDTH = 10
 

@@ -3,7 +3,6 @@
 import os
 import textwrap
 import time
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -28,8 +27,7 @@ from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.terminal import Style
 from training_core.contract.run_dir import RunDir
-
-Record = dict[str, Any]
+from training_core.contract.run_log import Record
 
 _STYLES: dict[Style, str] = {
     "plain": "",

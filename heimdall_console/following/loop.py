@@ -5,14 +5,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from heimdall_console.following.reading import Followed, LockedRun, follow
 from heimdall_console.run_progress import RunProgress
 from training_core.contract.errors import ExitCode
 from training_core.contract.run_dir import RunDir
-
-Record = dict[str, Any]
+from training_core.contract.run_log import Record
 
 STOPPING: Final = "stopping with a checkpoint; Ctrl+C again stops now"
 STOPPING_NOW: Final = "stopping now"

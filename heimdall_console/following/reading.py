@@ -4,15 +4,14 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
-from training_core.contract.run_log import RunLogReader
+from training_core.contract.run_log import Record, RunLogReader
 from training_core.contract.run_status import RunStatus, derive_status, is_end, recorded_state
 
-Record = dict[str, Any]
 Item = TypeVar("Item")
 
 _POLL_S = 0.1

@@ -1,7 +1,5 @@
 """Any record of a run log as one readable line."""
 
-from typing import Any
-
 import orjson
 
 from heimdall_console.following.events import (
@@ -15,8 +13,7 @@ from heimdall_console.following.events import (
 )
 from heimdall_console.formatting import metric, plain
 from heimdall_console.hardware_text import hardware_text
-
-Record = dict[str, Any]
+from training_core.contract.run_log import Record
 
 _KIND_WIDTH = 10
 _OF_EVERY_RECORD = ("v", "t", "kind")
