@@ -51,7 +51,7 @@ class OwingRun:
 
 
 def start_owed_publishers(home: Path, most: int = _MOST_AT_ONCE) -> list[str]:
-    """Start publishers for runs that need one and have none; called by every command that looks.
+    """Start publishers for runs that need one and have none; called by commands that look.
 
     A run needs one where it has ended and was not published to its end (MLflow still shows it
     as running), or is being trained and its publisher died. A run whose log has not grown since

@@ -28,9 +28,13 @@ def attach(
 ) -> None:
     """Follow a run, whoever started it; Ctrl+C only detaches."""
     from heimdall_console.following import attaching
+    from heimdall_console.owed_publishing import start_owed_publishers
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
 
-    code = attaching.attach(find_run(home_path(), run), as_json=json)
+    home = home_path()
+    found = find_run(home, run)
+    start_owed_publishers(home)
+    code = attaching.attach(found, as_json=json)
     if code:
         raise typer.Exit(code)

@@ -56,6 +56,7 @@ def list_all(
 ) -> None:
     """List runs, the newest first."""
     from heimdall_console.output import print_json
+    from heimdall_console.owed_publishing import start_owed_publishers
     from heimdall_console.run_index import list_runs
     from training_core.contract.errors import UsageError
     from training_core.contract.home import home_path
@@ -65,7 +66,8 @@ def list_all(
         raise UsageError(
             f"There is no status {unknown[0]}", action=f"Choose among {', '.join(_statuses())}"
         )
-    every = list_runs(home_path())
+    home = home_path()
+    every = list_runs(home)
     runs = [
         run
         for run in every
@@ -80,22 +82,26 @@ def list_all(
         typer.echo(f"None of the {len(every)} runs is meant.")
     else:
         typer.echo("There are no runs yet. Start one: heimdall-console run --data-dir DATASET")
+    start_owed_publishers(home)
 
 
 def show(run: str = RUN, json: bool = JSON) -> None:
     """Show everything about one run."""
     from heimdall_console.output import print_json
+    from heimdall_console.owed_publishing import start_owed_publishers
     from heimdall_console.run_facts import collect_facts
     from heimdall_console.run_page import page_lines
     from heimdall_console.terminal import Terminal
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
 
-    facts = collect_facts(find_run(home_path(), run))
+    home = home_path()
+    facts = collect_facts(find_run(home, run))
     if json:
         print_json(facts.as_dict())
     else:
         sys.stdout.write("\n".join(page_lines(facts, Terminal.of(sys.stdout))) + "\n")
+    start_owed_publishers(home)
 
 
 def watch(
@@ -105,11 +111,13 @@ def watch(
 ) -> None:
     """Watch living or named runs until all have ended."""
     from heimdall_console.following.watching import watch_runs
+    from heimdall_console.owed_publishing import start_owed_publishers
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
 
     home = home_path()
     named = [find_run(home, reference) for reference in dict.fromkeys(runs or [])]
+    start_owed_publishers(home)
     watch_runs(home, named, sys.stdout, interval_s=interval, as_json=json)
 
 

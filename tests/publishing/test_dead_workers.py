@@ -13,6 +13,7 @@ import pytest
 
 from heimdall_console.owed_publishing import owing_runs, start_owed_publishers
 from heimdall_console.publishing_state import read_publishing
+from tests.console.programs import heimdall
 from tests.publishing.runs import (
     START_S,
     LiveWorker,
@@ -105,6 +106,16 @@ def test_a_run_whose_publisher_died_too_is_repaired_when_anything_looks(home: Pa
     assert (status_of(home, run), status_of(home, never_started)) == ("FAILED", "FAILED")
     assert start_owed_publishers(home) == []
     assert owing_runs(home) == []
+
+
+@pytest.mark.parametrize(
+    "command", [("runs", "list"), ("runs", "show", "@last"), ("runs", "watch"), ("attach", "@last")]
+)
+def test_whoever_looks_has_what_is_owed_published(home: Path, command: tuple[str, ...]) -> None:
+    run = finished_run(home, 3)
+    heimdall(*command)
+    wait_for_end(run)
+    assert status_of(home, run) == "FINISHED"
 
 
 def test_only_a_few_publishers_at_once_and_none_for_a_disabled_run(home: Path) -> None:
