@@ -101,6 +101,8 @@ def prune_checkpoints(
         question = f"Remove {counted(len(planned), 'checkpoint')}, {size(freed)}?"
         if not confirm(question, yes=yes):
             raise typer.Exit(int(ExitCode.FAILED))
+        # While a person thought, another run may have been told to start from one of them.
+        planned = [item for item in plan_pruning(chosen, rule, home) if item in planned]
         freed = prune(planned)
     if json:
         print_json(
