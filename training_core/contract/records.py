@@ -101,7 +101,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
     "resumed": {
         "step": "the step that the run goes on from",
         "epoch": "its epoch",
-        "checkpoint": "the checkpoint it was restored from",
+        "checkpoint": "the checkpoint it was restored from; empty where it begins anew",
     },
 }
 

@@ -13,7 +13,7 @@ from training_core.contract.home import model_store_folder, runs_folder
 from training_core.contract.records import encode_record
 
 _BESIDE_STEPS_BYTES_PER_S: Final = 1200
-"""Progress five times a second and the hardware once a second, as records of the log."""
+"""Progress four times a second and the hardware once a second, as records of the log."""
 _TIGHT_SHARE: Final = 0.8
 
 
