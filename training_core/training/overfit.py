@@ -16,7 +16,6 @@ from training_core.contract.config import Config
 from training_core.contract.errors import HeimdallError
 from training_core.contract.jobs import OverfitArguments, Report, no_report
 from training_core.training.devices import refuse_absent_device
-from training_core.training.memory import one_step, out_of_memory
 from training_core.training.scratch import config_of_text, scratch_pipeline
 from training_core.training.verdict import judge
 
@@ -51,11 +50,7 @@ def overfit_batch(arguments: OverfitArguments, report: Report = no_report) -> di
             try:
                 trainer.fit(module, datamodule=data)
             except torch.OutOfMemoryError as error:
-                raise out_of_memory(
-                    error,
-                    config.trainer.batch_size,
-                    lambda size: one_step(trainer, module, data, size),
-                ) from error
+                raise pipeline.batch_that_fits(error) from error
     floor_m = pipeline.spec["gaussian"]["sigma_floor_m"] if pipeline.spec else None
     verdict = judge(curve.losses, curve.errors_m, floor_m, curve.without_gradient)
     return {

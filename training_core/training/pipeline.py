@@ -12,7 +12,12 @@ from torch import nn
 
 from training_core.contract.checkpoints import checkpoint_folder
 from training_core.contract.config_file import load_config
-from training_core.contract.errors import CheckpointError, DivergedError, StoppedError
+from training_core.contract.errors import (
+    CheckpointError,
+    DivergedError,
+    OutOfMemoryError,
+    StoppedError,
+)
 from training_core.contract.home import ensure_folder
 from training_core.contract.resume_request import ResumeRequest
 from training_core.contract.run_dir import RunDir, RunInfo
@@ -223,12 +228,7 @@ class TrainingPipeline:
         except torch.OutOfMemoryError as error:
             # Trying smaller batches is no stall.
             self.activity.end()
-            batch_size = self.config.trainer.batch_size
-
-            def try_batch(size: int) -> None:
-                one_step(self.trainer, self.module, self.data, size)
-
-            advice = out_of_memory(error, batch_size, try_batch)
+            advice = self.batch_that_fits(error)
             out_of_memory_alert(advice).write(self.log, self.trainer.global_step)
             raise advice from error
         finally:
@@ -241,6 +241,14 @@ class TrainingPipeline:
                 unharmed="The metrics are in the run's log",
                 action="Free some space or make the folder writable, and run again",
             )
+
+    def batch_that_fits(self, error: torch.OutOfMemoryError) -> OutOfMemoryError:
+        """The error for a person after a step that did not fit, with the batch size that does."""
+        return out_of_memory(
+            error,
+            self.config.trainer.batch_size,
+            lambda size: one_step(self.trainer, self.module, self.data, size),
+        )
 
     def export_and_register(self) -> None:
         """Judge the chosen checkpoint in meters, export it and ask for its registration.

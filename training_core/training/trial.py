@@ -22,7 +22,6 @@ from training_core.training.disk_forecast import (
     needs,
     saved_bytes,
 )
-from training_core.training.memory import one_step, out_of_memory
 from training_core.training.memory_peak import MemoryPeak
 from training_core.training.pipeline import TrainingPipeline
 from training_core.training.step_timer import StepTimer
@@ -76,11 +75,7 @@ class Trial:
         try:
             trainer.fit(module, datamodule=pipeline.data)
         except torch.OutOfMemoryError as error:
-            raise out_of_memory(
-                error,
-                self._config.trainer.batch_size,
-                lambda size: one_step(trainer, module, pipeline.data, size),
-            ) from error
+            raise pipeline.batch_that_fits(error) from error
         timer = self._timer
         if not timer.step_s:
             raise DatasetError(
