@@ -26,7 +26,10 @@ class OutputReader:
         lines: list[str] = []
         while not lines and (content := self._read()):
             self._offset += len(content)
-            *whole, self._pending = (self._pending + self._decoder.decode(content)).split("\n")
+            *whole, rest = (self._pending + self._decoder.decode(content)).split("\n")
+            # A progress bar may never end its line: only what stands there now is kept.
+            overwritten, mark, _ = rest.rstrip("\r").rpartition("\r")
+            self._pending = rest[len(overwritten + mark) :]
             lines = [_shown(line) for line in whole]
         return lines
 
