@@ -10,11 +10,13 @@ from training_core.contract.errors import HeimdallError
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import Record, RunLogReader
-from training_core.contract.run_status import RunStatus, derive_status, is_end, recorded_state
+from training_core.contract.run_status import derive_status, is_end, recorded_state, run_status
 
 Item = TypeVar("Item")
 
 _POLL_S = 0.1
+# Whoever kills a worker writes its end a moment later.
+_LAST_WORDS_S = 1.0
 _OUTPUT_LINES = 12
 
 
@@ -53,12 +55,8 @@ class LockedRun:
         """Whether a worker holds the lock, or none has taken it yet."""
         if is_locked(self.directory.lock_path):
             self._has_begun = True
-        elif not self._has_begun:
-            state = recorded_state(self.directory)
-            return derive_status(state, locked=False) is RunStatus.QUEUED
-        else:
-            return False
-        return True
+            return True
+        return not self._has_begun and not run_status(self.directory).has_ended
 
     def wait(self, timeout_s: float) -> None:
         """Wait until the lock is free."""
@@ -77,7 +75,7 @@ def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
     Raises:
         HeimdallError: The worker is gone and wrote no end.
     """
-    reader = RunLogReader(followed.directory.log_path, offset)
+    reader, died_s = RunLogReader(followed.directory.log_path, offset), None
     while True:
         # The other way round, a worker that ends in between would look crashed.
         alive = followed.is_alive
@@ -86,9 +84,13 @@ def follow(followed: Followed, offset: int = 0) -> Iterator[list[Record]]:
         if any(is_end(record) for record in records):
             followed.wait(5.0)
             return
-        if not alive and not records:
-            if derive_status(recorded_state(followed.directory), locked=True).has_ended:
-                return
+        if alive or records:
+            died_s = None
+        elif derive_status(recorded_state(followed.directory), locked=True).has_ended:
+            return
+        elif died_s is None:
+            died_s = time.monotonic()
+        elif time.monotonic() - died_s > _LAST_WORDS_S:
             raise crash_error(followed.directory)
         time.sleep(_POLL_S)
 
