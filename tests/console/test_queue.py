@@ -1,5 +1,6 @@
 """The queue on a real disk, with the real scheduler as a process and fake workers."""
 
+import contextlib
 import json
 import os
 import signal
@@ -59,10 +60,16 @@ def busy(isolated_home: Path) -> Iterator[FakeRun]:
 
 
 def kill_scheduler(home: Path) -> None:
-    holder = read_holder(scheduler_lock_path(home))
-    if is_locked(scheduler_lock_path(home)) and holder is not None:
-        os.kill(holder.pid, signal.SIGKILL)
-        wait_until(lambda: not is_locked(scheduler_lock_path(home)), "the scheduler is gone")
+    def is_gone() -> bool:
+        # One that was just starting may have taken the place of the one that was killed.
+        if not is_locked(scheduler_lock_path(home)):
+            return True
+        if (holder := read_holder(scheduler_lock_path(home))) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(holder.pid, signal.SIGKILL)
+        return False
+
+    wait_until(is_gone, "the scheduler is gone")
 
 
 @pytest.fixture(autouse=True)
