@@ -1,4 +1,6 @@
-"""The small model of the training benchmark: so fast that every overhead shows."""
+"""The small models of the training benchmark: so fast that every overhead shows."""
+
+import itertools
 
 import pytorch_lightning as pl
 import torch
@@ -10,11 +12,21 @@ BATCH = 32
 
 
 class SmallNet(pl.LightningModule):
-    """64 → 256 → 4, with one output besides the loss and without `self.log`."""
+    """64 → hidden layers → 4, with one output besides the loss and without `self.log`.
 
-    def __init__(self) -> None:
+    Args:
+        widths: Of the hidden layers.
+    """
+
+    def __init__(self, widths: list[int]) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 4))
+        sizes = [64, *widths]
+        hidden = [
+            layer
+            for size, width in itertools.pairwise(sizes)
+            for layer in (nn.Linear(size, width), nn.ReLU())
+        ]
+        self.layers = nn.Sequential(*hidden, nn.Linear(sizes[-1], 4))
 
     def forward(self, values: Tensor) -> Tensor:
         """(batch, 4) of (batch, 64)."""

@@ -218,8 +218,8 @@ class TrackingSection(Section):
     """Whether the run is published at all."""
     uri: str = ""
     """MLflow server or database; empty means the database of the home."""
-    max_points_per_s: Annotated[float, Field(gt=0.0)] = 500.0
-    """Metrics are thinned to this rate; first, last and extremes are kept."""
+    max_points_per_s: Annotated[float, Field(gt=0.0)] = 100.0
+    """Points of all metrics together are thinned to this rate; first, last and extremes are kept."""
     log_checkpoints: bool = True
     """Whether the best and the last checkpoint become artifacts."""
     give_up_after_minutes: Annotated[float, Field(gt=0.0)] = 30.0

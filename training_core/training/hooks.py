@@ -23,9 +23,10 @@ class RunPart(Callback):
 class RunHooks(Callback):
     """Calls its parts in order, and only those that have something to do.
 
-    Lightning spends microseconds on every callback at each of six hooks a batch, whether the
-    hook is overridden or not: five callbacks would cost a tenth of a small model's step. What
-    is not callable it passes over, and so four of the six are None here.
+    Lightning spends microseconds on every callback at each of six hooks a batch, overridden or
+    not: five callbacks would cost a tenth of a small model's step. A module's own hooks it calls
+    in any case. So this callback answers to none of the six (what is not callable is passed
+    over) and hangs itself to the module's two instead.
 
     Args:
         parts: Callbacks; what one of them does sees what earlier ones did.
@@ -35,7 +36,9 @@ class RunHooks(Callback):
             asked for is none of theirs.
     """
 
-    on_before_zero_grad: None = None  # type: ignore[assignment]  # see above, and the next three
+    on_train_batch_start: None = None  # type: ignore[assignment]  # see above, as all of these
+    on_train_batch_end: None = None  # type: ignore[assignment]
+    on_before_zero_grad: None = None  # type: ignore[assignment]
     on_before_backward: None = None  # type: ignore[assignment]
     on_after_backward: None = None  # type: ignore[assignment]
     on_before_optimizer_step: None = None  # type: ignore[assignment]
@@ -49,6 +52,8 @@ class RunHooks(Callback):
     ) -> None:
         self._beat = beat
         self._control = control
+        self._trainer: pl.Trainer
+        self._module: pl.LightningModule
         self._parts = parts
         self._judges = judges
         self._looking = [p for p in parts if isinstance(p, RunPart)]
@@ -57,8 +62,27 @@ class RunHooks(Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Before anything else."""
+        self._trainer, self._module = trainer, pl_module
+        # Of the class, not of the instance: a training that failed has left ours there.
+        kind = type(pl_module)
+
+        def start(batch: Any, batch_idx: int) -> int | None:
+            # Ours first: the batch's seed holds for what the module draws here, too.
+            self._before_batch(batch, batch_idx)
+            return kind.on_train_batch_start(pl_module, batch, batch_idx)
+
+        def end(outputs: Any, batch: Any, batch_idx: int) -> None:
+            kind.on_train_batch_end(pl_module, outputs, batch, batch_idx)
+            self._after_batch(outputs, batch, batch_idx)
+
+        vars(pl_module).update(on_train_batch_start=start, on_train_batch_end=end)
         for part in self._parts:
             part.setup(trainer, pl_module, stage)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the module its own hooks back."""
+        for name in ("on_train_batch_start", "on_train_batch_end"):
+            vars(pl_module).pop(name, None)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Optimizers exist and a checkpoint is restored."""
@@ -66,24 +90,14 @@ class RunHooks(Callback):
         for part in self._parts:
             part.on_train_start(trainer, pl_module)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Before a training batch."""
+    def _before_batch(self, batch: Any, batch_idx: int) -> None:
         for part in self._at_batch_start:
-            part.on_train_batch_start(trainer, pl_module, batch, batch_idx)
+            part.on_train_batch_start(self._trainer, self._module, batch, batch_idx)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """After a training batch."""
+    def _after_batch(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        trainer = self._trainer
         for part in self._at_batch_end:
-            part.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+            part.on_train_batch_end(trainer, self._module, outputs, batch, batch_idx)
         look = self._beat.after_batch()
         if look is not None:
             for looking in self._looking:

@@ -118,7 +118,13 @@ class MetricsRecorder(RunPart):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        flat = torch.stack([value.float() for step in waiting for value in step.values.values()])
+        flat = torch.stack(
+            [
+                value if value.dtype is torch.float32 else value.float()
+                for step in waiting
+                for value in step.values.values()
+            ]
+        )
         numbers = iter(self._beat.mean(flat).tolist())
         for step in waiting:
             values = {name: next(numbers) for name in step.values}
