@@ -69,9 +69,10 @@ def main(run: RunDir, worker_pid: int, offset: int) -> int:
     _wait_for_process(worker_pid)
     last = _wait_for_end(run, offset)
     message = end_message(run, last)
+    # Before the claim: what settings that are wrong kept back can still be told by another.
+    wanted = load_settings().notifications
     if not _claim(run, last, message):
         return 0
-    wanted = load_settings().notifications
     content = orjson.dumps(message)
     if wanted.webhook:
         print(f"webhook: {post(wanted.webhook, content)}", flush=True)

@@ -50,7 +50,7 @@ def plan_pruning(runs: Iterable[RunDir], rule: Rule, home: Path) -> list[Prunabl
     Never the only one of a run, nor one that another run is about to start from; of a run that
     is being trained the best and the last one stay whatever the rule says.
     """
-    needed = _needed(home)
+    needed = needed_checkpoints(home)
     now = time.time()
     return [found for run in runs for found in _plan_run(run, rule, needed, now)]
 
@@ -101,11 +101,13 @@ def _plan_run(run: RunDir, rule: Rule, needed: set[Path], now: float) -> list[Pr
     ]
 
 
-def _needed(home: Path) -> set[Path]:
-    """Checkpoints that a run of this home is going to start from."""
+def needed_checkpoints(home: Path, besides: str = "") -> set[Path]:
+    """Checkpoints that a run of this home, besides one, is going to start from."""
     found: set[Path] = set()
     folder = runs_folder(home)
     for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name == besides:
+            continue
         run = RunDir(path)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             found.add(Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"]).resolve())

@@ -151,7 +151,7 @@ def collect_facts(run: RunDir) -> RunFacts:
 
     status = status_with_lock(run, read_state)
     holder = read_holder(run.lock_path) if is_locked(run.lock_path) else None
-    is_published = config.tracking.enabled and run.publisher_output_path.exists()
+    is_published = config.tracking.enabled and run.has_publisher
     return RunFacts(
         run=run,
         info=info,

@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
+from heimdall_console.pruning import needed_checkpoints
 from heimdall_console.publishing_state import PublishingState, read_publishing
 from heimdall_console.queue import waiting
 from training_core.contract.checkpoints import checkpoint_folder, own_checkpoints, sidecar_path
@@ -34,14 +35,14 @@ class Removal:
     @property
     def is_owing(self) -> bool:
         """Whether something of it is not published that was to be."""
-        return self.run.publisher_output_path.exists() and self.publishing.is_owing
+        return self.run.has_publisher and self.publishing.is_owing
 
 
 def plan_removal(run: RunDir, home: Path) -> Removal:
     """Look at a run that is to be removed.
 
     Raises:
-        UsageError: Its worker lives, or it waits for its turn.
+        UsageError: Its worker lives, it waits for its turn, or another run needs it.
     """
     status = run_status(run)
     is_queued = any(entry.run_id == run.id for entry in waiting(home))
@@ -51,6 +52,14 @@ def plan_removal(run: RunDir, home: Path) -> Removal:
             why="It waits for its turn" if is_queued else f"It is {status.value}",
             unharmed="Nothing was removed",
             action=f"End it first: `heimdall-console runs stop {run.id}`",
+        )
+    folder = checkpoint_folder(run, checkpoint_directory(run)).resolve()
+    if any(path.is_relative_to(folder) for path in needed_checkpoints(home, run.id)):
+        raise UsageError(
+            f"The run {run.id} was not removed",
+            why="Another run is going to start from one of its checkpoints",
+            unharmed="Nothing was removed",
+            action="Let that run begin, or remove it first",
         )
     name = ""
     with contextlib.suppress(HeimdallError):

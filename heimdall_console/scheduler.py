@@ -52,7 +52,9 @@ class Scheduler:
         """
         self._read_settings()
         for entry in read_queue(self._home):
-            self._settle(entry)
+            # One run whose directory refuses must not hold up the others.
+            with contextlib.suppress(HeimdallError, OSError):
+                self._settle(entry)
         entries = read_queue(self._home)
         waiting_now = [entry for entry in entries if entry.is_waiting]
         if not waiting_now:

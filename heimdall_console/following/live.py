@@ -143,7 +143,7 @@ class LiveDisplay:
         return lines
 
     def _lag(self) -> str:
-        if self._run is None or not self._run.publisher_output_path.exists():
+        if self._run is None or not self._run.has_publisher:
             return ""
         if time.monotonic() - self._lag_read_at >= 1.0:
             self._lag_read_at = time.monotonic()

@@ -92,7 +92,7 @@ def _dataset_name(config: Config) -> str:
 def _published(
     run: RunDir, config: Config, progress: RunProgress, *, wait: bool
 ) -> PublishingState:
-    if not config.tracking.enabled or not run.publisher_output_path.exists():
+    if not config.tracking.enabled or not run.has_publisher:
         return PublishingState()
     wait_s = _PUBLISH_WAIT_S if wait and progress.status in ("finished", "stopped") else 0.0
     began = time.time()

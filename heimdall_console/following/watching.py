@@ -217,7 +217,7 @@ def _row(run: WatchedRun, terminal: Terminal) -> list[str]:
     if terminal.width >= _WIDTH_FOR_BEST:
         cells.append(f"{alert}{', '.join(map(plain, progress.alerts)) if alert else run.best_text}")
     if terminal.width >= _WIDTH_FOR_DEVICES:
-        is_published = run.run.publisher_output_path.exists()
+        is_published = run.run.has_publisher
         lag = read_publishing(run.run).lag_text() if is_published else ""
         cells += [gpu_text(progress.hardware), lag]
     return cells

@@ -126,6 +126,17 @@ def test_a_living_run_is_not_removed_nor_what_was_named_beside_it(fake_run: Make
     assert living.run.path.is_dir()
 
 
+def test_a_run_that_another_one_starts_from_is_not_removed(fake_run: MakeRun) -> None:
+    first, second = finished(fake_run, 1), finished(fake_run, 1)
+    wanted = first.checkpoints / list_checkpoints(first.checkpoints)[0].file
+    second.resume_path.write_bytes(orjson.dumps({"checkpoint": str(wanted)}))
+    answer = heimdall("runs", "rm", first.id, "--yes")
+    assert answer.returncode == 2
+    assert "Another run is going to start" in answer.stderr
+    assert heimdall("runs", "rm", second.id, "--yes").returncode == 0
+    assert heimdall("runs", "rm", first.id, "--yes").returncode == 0
+
+
 @pytest.mark.parametrize(("typed", "stays"), [(b"n\n", True), (b"\n", True), (b"y\n", False)])
 def test_the_question_names_what_would_be_lost(
     typed: bytes, stays: bool, fake_run: MakeRun

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +128,25 @@ def test_killing_ends_the_worker_and_writes_the_end(run: RunDir, session: bool) 
     assert not is_locked(run.lock_path)
     assert not kill_worker(run, "again")
     assert len(RunLogReader(run.log_path).read_new()) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid": 1, "host": "elsewhere"}'])
+def test_whom_to_kill_says_the_kernel_and_not_the_file(run: RunDir, content: bytes) -> None:
+    innocent = subprocess.Popen(["sleep", "60"])
+    named = orjson.dumps({"pid": innocent.pid, "host": socket.gethostname(), "started": 0})
+    run.lock_path.write_bytes(named)
+    try:
+        assert worker_pid(run) is None
+        assert not kill_worker(run, "by a test")
+        worker = hold(run, session=True)
+        run.lock_path.write_bytes(content or named)
+        assert worker_pid(run) == worker.pid
+        assert kill_worker(run, "by a test")
+        assert worker.wait(5) == -signal.SIGKILL
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
 
 
 def test_an_end_that_was_written_stays(run: RunDir) -> None:

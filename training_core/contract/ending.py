@@ -3,11 +3,10 @@
 import contextlib
 import os
 import signal
-import socket
 import time
 
 from training_core.contract.errors import ExitCode, HeimdallError, UsageError
-from training_core.contract.lock import WorkerLock, is_locked, read_holder
+from training_core.contract.lock import WorkerLock, is_locked, lock_holder, read_holder
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, derive_status, recorded_state
@@ -22,19 +21,17 @@ def worker_pid(run: RunDir) -> int | None:
     Raises:
         HeimdallError: The holder lives on another machine.
     """
-    if not is_locked(run.lock_path):
-        return None
+    pid = lock_holder(run.lock_path)
+    if pid is None or pid > 0:
+        return pid
     holder = read_holder(run.lock_path)
-    if holder is None:
-        return None
-    if holder.host != socket.gethostname():
-        raise HeimdallError(
-            f"The worker of {run.id} cannot be signaled from here",
-            why=f"It runs on {holder.host}",
-            unharmed="It goes on",
-            action=f"Log in to {holder.host}, or send it a command: `heimdall-console runs stop {run.id}`",
-        )
-    return holder.pid
+    host = holder.host if holder else "another machine"
+    raise HeimdallError(
+        f"The worker of {run.id} cannot be signaled from here",
+        why=f"It runs on {host}",
+        unharmed="It goes on",
+        action=f"Log in there, or send it a command: `heimdall-console runs stop {run.id}`",
+    )
 
 
 def kill_worker(run: RunDir, reason: str) -> bool:

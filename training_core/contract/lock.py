@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import orjson
 from training_core.contract.errors import UsageError
 
 _LOOK_S = 0.3
+_FLOCK = "hhqqi"
+"""`struct flock` of 64-bit Linux: type, whence, start, length, process."""
 
 
 class WorkerLock:
@@ -65,20 +68,30 @@ class WorkerLock:
 def is_locked(path: Path) -> bool:
     """Whether some other living process holds the lock at `path`.
 
-    A shared lock is tried, so that two who look do not take each other for a worker.
+    Not for its holder: POSIX drops a lock when its process closes the file.
+    """
+    return lock_holder(path) is not None
+
+
+def lock_holder(path: Path) -> int | None:
+    """The process that holds the lock at `path`, as the kernel says; None where nobody does.
+
+    0 or less stands for a process of another machine or container. Nothing is locked for the
+    look, so that those who look disturb neither the holder nor one another.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
+    except OSError:
+        return None
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return True
-    else:
-        return False
+        # A reader's lock is asked for: only a writer's, which a worker's is, stands against it.
+        asked = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    except OSError:
+        return None
     finally:
         os.close(descriptor)
+    return None if kind == fcntl.F_UNLCK else int(pid)
 
 
 @dataclass(frozen=True)

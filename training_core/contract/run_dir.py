@@ -129,6 +129,11 @@ class RunDir:
         """What the publisher printed."""
         return self.path / "publisher.log"
 
+    @property
+    def has_publisher(self) -> bool:
+        """Whether a publisher was ever started for it."""
+        return self.publisher_output_path.exists()
+
     def read_info(self) -> RunInfo:
         """Read `run.json`.
 
