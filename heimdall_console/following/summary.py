@@ -11,6 +11,7 @@ from heimdall_console.publishing_state import PublishingState
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.terminal import Terminal
+from training_core.contract.errors import ExitCode
 from training_core.contract.run_dir import RunDir, RunInfo
 
 _METHOD_WIDTH = 27
@@ -168,7 +169,11 @@ def _next_commands(
 ) -> list[str]:
     commands = []
     if progress.status != "finished":
-        if progress.last_checkpoint is not None:
+        if progress.exit_code == ExitCode.DIVERGED:
+            # Going on from the last checkpoint would only repeat it.
+            change = "--set optimizer.learning_rate=…"
+            commands.append(f"heimdall-console run --from {run.id} {change}")
+        elif progress.last_checkpoint is not None:
             commands.append(f"heimdall-console run --resume {run.id}")
         return commands
     if not dataset:

@@ -19,9 +19,8 @@ from training_core.contract.home import runs_folder
 from training_core.contract.lock import is_locked, read_holder
 from training_core.contract.run_dir import RunDir
 
-pytestmark = pytest.mark.slow
-
 VIEWERS = 100 if os.environ.get("HEIMDALL_FULL_FAULTS") else 4
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 30 * VIEWERS)]
 SEED = 20261124
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import MakeRun, records
+from tests.training.conftest import MakeRun
 from tests.training.test_worker import finished, worker
 from training_core.contract.checkpoints import list_checkpoints
 from training_core.contract.files import sha256_file
@@ -19,9 +19,8 @@ from training_core.contract.run_log import RunLogReader
 from training_core.contract.run_status import RunStatus, run_status
 from training_core.models.restore import load_checkpoint
 
-pytestmark = pytest.mark.slow
-
 KILLS = 100 if os.environ.get("HEIMDALL_FULL_FAULTS") else 3
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 30 * KILLS)]
 # Long enough that the kills fall into the training and not behind it.
 EPOCHS = 40 + 12 * KILLS
 SEED = 20261124
@@ -34,13 +33,14 @@ def last_checkpoint(run: RunDir) -> Path | None:
 
 def kill_at_random(run: RunDir, moments: random.Random) -> bool:
     """Start a worker, kill it; False where it ended before."""
-    before = len(records(run, "state"))
+    size = run.log_path.stat().st_size if run.log_path.exists() else 0
+    reader = RunLogReader(run.log_path, size)
     process = worker(run)
     if moments.random() < 0.25:
         time.sleep(moments.uniform(0.0, 4.0))
     else:
         deadline = time.monotonic() + 60
-        while not any(s["status"] == "running" for s in records(run, "state")[before:]):
+        while not any(r.get("status") == "running" for r in reader.read_new()):
             if process.poll() is not None or time.monotonic() > deadline:
                 break
             time.sleep(0.02)

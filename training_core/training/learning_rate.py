@@ -54,6 +54,11 @@ def extend_training(trainer: pl.Trainer, epochs: int, *, stretch: bool) -> str:
     ]
     if not shapes:
         return "The schedule of the learning rate is not one that has a length"
+    if all(shape.has_ended(trainer.global_step) for shape in shapes):
+        return (
+            "The schedule of the learning rate had ended: its last value is held. "
+            "`heimdall-console runs set RUN learning_rate=…` raises it"
+        )
     if not stretch:
         return "The schedule of the learning rate ends as planned, and its last value is held"
     total = int(trainer.estimated_stepping_batches)

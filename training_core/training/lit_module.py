@@ -83,7 +83,15 @@ class PositionModule(pl.LightningModule):
                 f"The validation loss became {float(loss)} at step {self.trainer.global_step}",
                 action="Lower optimizer.learning_rate, or set optimizer.gradient_clip",
             )
-        values = metrics_of(mean, cholesky, target)
+        try:
+            values = metrics_of(mean, cholesky, target)
+        except np.linalg.LinAlgError as error:
+            # Weights that run away give numbers so large that a finite loss says nothing.
+            raise DivergedError(
+                f"The network's ellipses became degenerate at step {self.trainer.global_step}",
+                why=f"The validation loss is {float(loss):.3g}",
+                action="Lower optimizer.learning_rate, or set optimizer.gradient_clip",
+            ) from error
         self.log("val/loss", loss)
         self.log_dict({f"val/{name}": value for name, value in values.items()})
 

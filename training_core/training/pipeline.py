@@ -211,6 +211,8 @@ class TrainingPipeline:
                     # Every rank validates on the whole split: there is nothing to average.
                     warnings.filterwarnings("ignore", ".*sync_dist=True.*")
                 warnings.filterwarnings("ignore", ".*does not have many workers.*")
+                # Lightning's own, of torch: nobody who reads a run's output can act on it.
+                warnings.filterwarnings("ignore", ".*LeafSpec.*")
                 self.trainer.fit(
                     self.module,
                     datamodule=self.data,
@@ -310,6 +312,12 @@ class TrainingPipeline:
         self.log.append("task", name=name, done=done, total=total)
         if self.has_trained:
             self.inbox.obey_stop_only(self.control)
+        if self.control.stop_requested and not self.has_trained:
+            raise StoppedError(
+                f"The run was stopped at the task {name}, as asked",
+                unharmed="Nothing had been trained in this session",
+                action=f"Let it train: `heimdall-console run --resume {self.info.id}`",
+            )
         if self.control.stop_requested:
             raise StoppedError(
                 f"The run was stopped at the task {name}, as asked",

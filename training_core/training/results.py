@@ -1,5 +1,6 @@
 """What is left of a run: its chosen checkpoint evaluated on the test split, and exported."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +75,25 @@ class RunResults:
                 for name, metrics in methods.items()
             },
         )
+
+        self._warn_of_better_methods(methods)
+
+    def _warn_of_better_methods(self, methods: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Say so where a method without a network does better on the same rows."""
+        medians = {
+            name: median
+            for name, metrics in methods.items()
+            if (median := metrics.get("median_m")) is not None
+        }
+        best = min(medians, key=lambda name: medians[name], default="network")
+        if medians.get(best) != medians.get("network"):
+            self.log.append(
+                "message",
+                level="warning",
+                text=f"The network's median error on the test rows, {medians['network']:.0f} m, is "
+                f"worse than that of {best.replace('_', ' ')}, {medians[best]:.0f} m: train longer, "
+                "or look at the data, before this model is used.",
+            )
 
     def export(self, options: ExportSection, rows: object) -> None:
         """Export to ONNX with a proof; the record asks the publisher for the registration.

@@ -37,6 +37,10 @@ class ShareOfSteps:
         cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
         return self.final_share + (1.0 - self.final_share) * cosine
 
+    def has_ended(self, step: int) -> bool:
+        """Whether nothing of the plan is left after `step` steps."""
+        return self._place(step) >= self.total
+
     def stretch(self, step: int, end_step: int) -> None:
         """Spread what is left of the plan over the steps from `step` to `end_step`."""
         self.anchor_place = min(self._place(step), float(self.total))
