@@ -1,18 +1,32 @@
 """What commands leave behind: JSON on standard output, and files that are not overwritten."""
 
+import re
 import sys
 from pathlib import Path
+from typing import Final
 
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.files import write_atomic
 
+_CONTROLS: Final = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-def print_json(value: object, *, indent: bool = True) -> None:
-    """Print one JSON document; numbers that JSON lacks become null."""
+
+def json_text(value: object, *, indent: bool = False) -> str:
+    """One JSON document; numbers that JSON lacks become null.
+
+    Characters that a terminal obeys or that turn text around are escaped: JSON itself asks
+    that of the first 32 only.
+    """
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
-    sys.stdout.write(orjson.dumps(value, option=option, default=str).decode() + "\n")
+    text = orjson.dumps(value, option=option, default=str).decode()
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def print_json(value: object, *, indent: bool = True) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json_text(value, indent=indent) + "\n")
     sys.stdout.flush()
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from heimdall_console.publishing_state import PublishingState, read_publishing, start_publisher
 from training_core.contract.errors import HeimdallError
+from training_core.contract.files import read_regular
 from training_core.contract.home import ensure_folder, runs_folder
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
@@ -126,7 +127,7 @@ def owing_runs(home: Path) -> list[OwingRun]:
 def tracking_settings(run: RunDir) -> dict[str, Any]:
     """The `[tracking]` section of a run's configuration; empty where it is not readable."""
     try:
-        section = tomllib.loads(run.config_path.read_text(encoding="utf-8")).get("tracking", {})
+        section = tomllib.loads(read_regular(run.config_path).decode()).get("tracking", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {"enabled": False}
     return section if isinstance(section, dict) else {}
@@ -176,7 +177,7 @@ def _is_at_work(run: RunDir, started: float, now: float) -> bool:
 
 def _read_index(home: Path) -> Index:
     try:
-        found = orjson.loads((home / "cache" / _INDEX).read_bytes())
+        found = orjson.loads(read_regular(home / "cache" / _INDEX))
     except (OSError, orjson.JSONDecodeError):
         return {}
     if not isinstance(found, dict):

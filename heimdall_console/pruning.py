@@ -18,6 +18,7 @@ from training_core.contract.checkpoints import (
 )
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError, UsageError
+from training_core.contract.files import read_regular
 from training_core.contract.home import runs_folder
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
@@ -110,7 +111,7 @@ def needed_checkpoints(home: Path, besides: str = "") -> set[Path]:
             continue
         run = RunDir(path)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found.add(Path(orjson.loads(run.resume_path.read_bytes())["checkpoint"]).resolve())
+            found.add(Path(orjson.loads(read_regular(run.resume_path))["checkpoint"]).resolve())
         if run.log_path.exists() and not is_locked(run.lock_path):
             # It has begun and read what it started from.
             continue

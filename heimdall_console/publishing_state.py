@@ -11,6 +11,7 @@ import orjson
 from heimdall_console.formatting import counted, duration, plain, shortened, size
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import HeimdallError
+from training_core.contract.files import read_regular
 from training_core.contract.lock import is_locked
 from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.run_dir import RunDir
@@ -126,7 +127,7 @@ class PublishingState:
 def read_publishing(run: RunDir) -> PublishingState:
     """Read `publisher.json`; one that is missing or damaged counts as starting."""
     try:
-        found = orjson.loads(run.publisher_path.read_bytes())
+        found = orjson.loads(read_regular(run.publisher_path))
     except (OSError, orjson.JSONDecodeError):
         found = None
     is_alive = is_locked(run.publisher_lock_path)

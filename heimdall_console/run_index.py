@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training_core.contract.checkpoints import best_checkpoints, checkpoint_folder, own_checkpoints
 from training_core.contract.errors import HeimdallError
+from training_core.contract.files import read_regular
 from training_core.contract.home import runs_folder
 from training_core.contract.log_tail import LogTail, read_tail
 from training_core.contract.records import decode_number
@@ -239,7 +240,7 @@ def _said_best(said: Mapping[str, Any]) -> _Best | None:
 def _checkpoint_directory(run: RunDir) -> str:
     """`checkpoint.directory` of a run; a whole configuration takes a millisecond to check."""
     try:
-        text = run.config_path.read_text(encoding="utf-8")
+        text = read_regular(run.config_path).decode()
         _, heading, rest = text.partition("\n[checkpoint]\n")
         section = tomllib.loads(rest.partition("\n[")[0]) if heading else tomllib.loads(text)
     except (OSError, ValueError):

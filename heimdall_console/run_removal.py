@@ -4,11 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 from dataclasses import dataclass
 from pathlib import Path
-
-import orjson
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.pruning import needed_checkpoints
@@ -16,7 +13,7 @@ from heimdall_console.publishing_state import PublishingState, read_publishing
 from heimdall_console.queue import waiting
 from training_core.contract.checkpoints import checkpoint_folder, own_checkpoints, sidecar_path
 from training_core.contract.errors import HeimdallError, UsageError
-from training_core.contract.lock import WorkerLock, is_locked
+from training_core.contract.lock import WorkerLock, is_locked, lock_holder
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_status import RunStatus, run_status
 
@@ -109,11 +106,9 @@ def remove_run(run: RunDir) -> None:
 
 def _end_publisher(run: RunDir) -> None:
     """A publisher of a run that is gone would only fail for a while."""
-    if not is_locked(run.publisher_lock_path):
-        return
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, HeimdallError):
-        pid = int(orjson.loads(run.publisher_path.read_bytes())["pid"])
-        if pid > 1 and run.read_info().host == socket.gethostname():
+    pid = lock_holder(run.publisher_lock_path)
+    if pid is not None and pid > 1:
+        with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGTERM)
 
 

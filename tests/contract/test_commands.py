@@ -112,10 +112,11 @@ def test_what_is_no_file_is_refused(run: RunDir) -> None:
     (run.commands / "b-folder").mkdir()
     (run.commands / "c-link").symlink_to("/etc/hostname")
     (run.commands / ".hidden.tmp").write_text("{")
+    (run.commands / os.fsdecode(b"d-\xff\xfe.json")).write_text("{}")
     waiting = list(waiting_commands(run))
-    assert [asked.path.name for asked in waiting] == ["a-pipe", "b-folder", "c-link"]
+    assert [asked.id for asked in waiting] == ["a-pipe", "b-folder", "c-link", r"d-\xff\xfe"]
     assert all(asked.command is None and asked.problem for asked in waiting)
-    assert [asked.discard() for asked in waiting] == [True, False, True]
+    assert [asked.discard() for asked in waiting] == [True, False, True, True]
 
 
 @pytest.mark.parametrize("session", [True, False])

@@ -195,12 +195,22 @@ def test_killing_leaves_no_process(
     eventually(lambda: not group_of(process), run)
 
 
-def test_the_other_rank_dies_with_the_first(
+def test_no_rank_survives_another(
     make_run: MakeRun, start: Callable[[RunDir], subprocess.Popen[bytes]]
 ) -> None:
     run = make_run(*LONG, "trainer.devices=2")
     process = start(run)
     wait_for_step(run, 10)
+    (other,) = [p for p in group_of(process) if p.pid != process.pid]
+    other.kill()
+    assert process.wait(timeout=30) == 1
+    assert last_state(run)["status"] == "failed"
+    assert "output.rank1.log" in last_state(run)["reason"]
+
+    write_resume_request(run, ResumeRequest(checkpoint=str(last_checkpoint(run))))
+    reached = step(run)
+    process = start(run)
+    eventually(lambda: step(run) > reached, run)
     assert len(group_of(process)) == 2
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=10)

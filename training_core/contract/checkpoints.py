@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
-from training_core.contract.files import write_atomic
+from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.records import decode_number, encode_number
 from training_core.contract.run_dir import RunDir
 
@@ -69,7 +69,7 @@ def write_sidecar(folder: Path, sidecar: CheckpointSidecar) -> None:
 def read_sidecar(checkpoint: Path) -> CheckpointSidecar | None:
     """The sidecar of a checkpoint, None where it is missing or damaged."""
     try:
-        return CheckpointSidecar.model_validate_json(sidecar_path(checkpoint).read_bytes())
+        return CheckpointSidecar.model_validate_json(read_regular(sidecar_path(checkpoint)))
     except (OSError, ValidationError):
         return None
 

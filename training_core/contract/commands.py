@@ -144,8 +144,11 @@ def waiting_commands(run: RunDir) -> Iterator[Asked]:
 
 
 def _read(path: Path) -> Asked:
+    # Any bytes may be a file's name, but not a record's text.
+    command_id = os.fsencode(path.stem).decode("utf-8", "backslashreplace")[:100]
+
     def refused(problem: str) -> Asked:
-        return Asked(path.stem[:100], path, None, problem)
+        return Asked(command_id, path, None, problem)
 
     try:
         # A pipe that somebody put there would block the training for ever.
@@ -161,7 +164,7 @@ def _read(path: Path) -> Asked:
     if len(content) > _LONGEST_BYTES:
         return refused("It is too long for a command")
     try:
-        return Asked(path.stem[:100], path, _COMMAND.validate_json(content))
+        return Asked(command_id, path, _COMMAND.validate_json(content))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

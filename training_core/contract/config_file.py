@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from training_core.contract.config import CombinationError, Config
 from training_core.contract.errors import ConfigError, ConfigProblem
+from training_core.contract.files import read_regular
 from training_core.contract.sections import PATTERN_TEXTS
 
 Values = dict[str, Any]
@@ -59,7 +60,7 @@ def read_source(path: Path) -> ConfigSource:
     """
     try:
         # Editors of other systems put a mark at the beginning; it is no part of the text.
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
         values = tomllib.loads(text)
     except OSError as error:
         problem = ConfigProblem("", f"cannot be read: {error.strerror}", str(path))

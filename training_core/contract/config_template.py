@@ -10,6 +10,7 @@ from tomlkit.container import Container
 from tomlkit.items import Item, Table
 
 from training_core.contract.config import Config
+from training_core.contract.files import read_regular
 
 PRESETS: Final[dict[str, tuple[str, dict[str, dict[str, Any]]]]] = {
     "default": ("ReceiverSetNet on a dataset of ours", {}),
@@ -59,7 +60,7 @@ def render_template(config: Config) -> str:
 
 def render_resolved(config: Config, source: Path | None = None) -> str:
     """The whole configuration as TOML, built on the source file so that its comments stay."""
-    text = source.read_text(encoding="utf-8") if source else ""
+    text = read_regular(source).decode() if source else ""
     document = tomlkit.parse(text)
     _merge(document, config_values(config))
     return tomlkit.dumps(document)

@@ -1,6 +1,5 @@
 """Ending a run from outside: signals to its worker, and the last word for one that is dead."""
 
-import contextlib
 import os
 import signal
 import time
@@ -22,7 +21,8 @@ def worker_pid(run: RunDir) -> int | None:
         HeimdallError: The holder lives on another machine.
     """
     pid = lock_holder(run.lock_path)
-    if pid is None or pid > 0:
+    # 1 is the first process of a container, and as a group it stands for everything.
+    if pid is None or pid > 1:
         return pid
     holder = read_holder(run.lock_path)
     host = holder.host if holder else "another machine"
@@ -47,12 +47,14 @@ def kill_worker(run: RunDir, reason: str) -> bool:
     if pid is None:
         return False
     try:
-        # The worker leads a group of its own: its ranks and data loaders are in it.
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        # It was started some other way, in somebody else's group.
-        with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(pid) == pid:
+            # The worker leads a group of its own: its ranks and data loaders are in it.
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            # It was started some other way, in somebody else's group.
             os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # It died by itself meanwhile.
     except PermissionError as error:
         raise HeimdallError(
             f"The worker of {run.id} was not killed",

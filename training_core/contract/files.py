@@ -1,9 +1,11 @@
-"""Writing a file so that a reader sees the old one or the new one, never half."""
+"""Files that are written whole or not at all, and read without ever waiting for somebody."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 
@@ -25,6 +27,29 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def open_regular(path: Path) -> int:
+    """Open a file for reading; a pipe or device in its place would block for ever.
+
+    Raises:
+        OSError: It cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a file; see `open_regular`.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read()
 
 
 def replace_durably(source: Path, target: Path) -> None:

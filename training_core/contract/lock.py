@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from training_core.contract.errors import UsageError
+from training_core.contract.errors import HeimdallError, UsageError
+from training_core.contract.files import open_regular, read_regular
 
 _LOOK_S = 0.3
 _FLOCK = "hhqqi"
@@ -31,7 +32,16 @@ class WorkerLock:
 
         Raises:
             UsageError: Another process holds it.
+            HeimdallError: Something that is no file lies in its place.
+            OSError: The directory is not writable.
         """
+        if path.exists() and not path.is_file():
+            raise HeimdallError(
+                f"{path.parent.name} cannot be locked",
+                why=f"{path} is not a file",
+                unharmed="Nothing was started or changed",
+                action="Remove what lies there",
+            )
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._take()
@@ -80,7 +90,7 @@ def lock_holder(path: Path) -> int | None:
     look, so that those who look disturb neither the holder nor one another.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = open_regular(path)
     except OSError:
         return None
     try:
@@ -105,7 +115,7 @@ class Holder:
 def read_holder(path: Path) -> Holder | None:
     """The process that wrote itself into the lock file; None where that is unreadable."""
     try:
-        holder: Any = orjson.loads(path.read_bytes())
+        holder: Any = orjson.loads(read_regular(path))
         return Holder(int(holder["pid"]), str(holder["host"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from training_core.contract.files import open_regular
 from training_core.contract.run_log import (
     LONGEST_LINE_BYTES,
     Record,
@@ -47,7 +48,7 @@ def read_tail(path: Path, *, from_byte: int | None = None) -> LogTail:
             far that is; in the last few kilobytes only when None.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = open_regular(path)
     except OSError:
         return _NOTHING
     try:

@@ -9,6 +9,9 @@ from pathlib import Path
 PUBLISHER = "training_core.publishing.publisher"
 """The module that publishes a run."""
 
+_started: list[subprocess.Popen[bytes]] = []
+"""Kept while they live: Python complains of a process that runs on when its object is gone."""
+
 
 def start_detached(
     module: str,
@@ -33,8 +36,9 @@ def start_detached(
     Raises:
         OSError: The file cannot be written or the process not made.
     """
+    _started[:] = [process for process in _started if process.poll() is None]
     with output.open("ab") as file:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", module, str(directory), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -43,3 +47,5 @@ def start_detached(
             env={**os.environ, **environment} if environment else None,
             start_new_session=True,
         )
+    _started.append(process)
+    return process

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.contract.errors import HeimdallError
-from training_core.contract.files import write_atomic
+from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.run_dir import RunDir
 
 
@@ -47,7 +47,7 @@ def read_resume_request(run: RunDir) -> ResumeRequest | None:
         HeimdallError: The file is damaged.
     """
     try:
-        return ResumeRequest.model_validate_json(run.resume_path.read_bytes())
+        return ResumeRequest.model_validate_json(read_regular(run.resume_path))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:

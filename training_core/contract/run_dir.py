@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_core.contract.errors import HeimdallError, UsageError
-from training_core.contract.files import write_atomic
+from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.home import appearing_folder, runs_folder
 
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
@@ -141,7 +141,7 @@ class RunDir:
             HeimdallError: It is missing or not readable.
         """
         try:
-            return RunInfo.model_validate_json(self.info_path.read_bytes())
+            return RunInfo.model_validate_json(read_regular(self.info_path))
         except (OSError, ValidationError) as error:
             raise HeimdallError(
                 f"{self.path} is not a run",
@@ -203,6 +203,12 @@ def find_run(home: Path, reference: str) -> RunDir:
             chosen = [reference] if reference in matching else matching
             found = [run for i in chosen if _is_run(run := RunDir(runs / i))]
         why = f"{len(found)} of the {len(ids)} runs in {runs} begin with it"
+        if not ids:
+            raise UsageError(
+                "There are no runs yet",
+                unharmed="Nothing was changed",
+                action="Start one: `heimdall-console run --data-dir DATASET`",
+            )
     if len(found) == 1:
         return found[0]
     raise UsageError(

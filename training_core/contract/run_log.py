@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import orjson
 
+from training_core.contract.files import open_regular
 from training_core.contract.records import DURABLE, SCHEMA_VERSION, Kind, encode_record
 
 Record = dict[str, Any]
@@ -175,7 +176,7 @@ class RunLogReader:
         """
         records: list[Record] = []
         try:
-            descriptor = os.open(self.path, os.O_RDONLY)
+            descriptor = open_regular(self.path)
         except OSError:
             return records
         try:

@@ -6,7 +6,7 @@ from typing import Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from training_core.contract.files import write_atomic
+from training_core.contract.files import read_regular, write_atomic
 from training_core.publishing.metric_points import LogPoint
 
 
@@ -110,6 +110,6 @@ def read_state(path: Path) -> PublisherState:
     A damaged one costs nothing but time: what is published already is found there again.
     """
     try:
-        return PublisherState.model_validate_json(path.read_bytes())
+        return PublisherState.model_validate_json(read_regular(path))
     except (OSError, ValidationError):
         return PublisherState()

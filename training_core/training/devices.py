@@ -3,6 +3,7 @@
 import torch
 
 from training_core.contract.errors import DeviceError
+from training_core.contract.run_dir import RunDir
 from training_core.contract.sections import TrainerSection
 
 
@@ -11,6 +12,20 @@ def accelerator(options: TrainerSection) -> str:
     if options.accelerator != "auto":
         return options.accelerator
     return "gpu" if torch.cuda.is_available() else "cpu"
+
+
+def lost_rank(error: RuntimeError, run: RunDir) -> DeviceError | None:
+    """The error for a person where another process of the training died; None for any other."""
+    text = str(error)
+    if not any(sign in text for sign in ("gloo", "NCCL", "onnection closed by peer")):
+        return None
+    return DeviceError(
+        "Another process of the training died",
+        why=text.splitlines()[0][:200],
+        unharmed="Checkpoints that were announced are whole",
+        action=f"Read {run.rank_output_path(1).name} and its like in {run.path}, then go on: "
+        f"`heimdall-console run --resume {run.id}`",
+    )
 
 
 def refuse_absent_device(options: TrainerSection) -> None:

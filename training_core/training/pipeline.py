@@ -37,7 +37,7 @@ from training_core.training.checkpoint_io import AtomicCheckpointIO
 from training_core.training.checkpoint_keeper import CheckpointKeeper
 from training_core.training.control import StopControl
 from training_core.training.dataset import LoadedDataset, load_dataset
-from training_core.training.devices import refuse_absent_device
+from training_core.training.devices import lost_rank, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
 from training_core.training.hooks import RunHooks
 from training_core.training.inbox import CommandInbox
@@ -233,6 +233,11 @@ class TrainingPipeline:
             advice = self.batch_that_fits(error)
             out_of_memory_alert(advice).write(self.log, self.trainer.global_step)
             raise advice from error
+        except RuntimeError as error:
+            lost = lost_rank(error, self.run_dir) if self.trainer.world_size > 1 else None
+            if lost is None:
+                raise
+            raise lost from error
         finally:
             self.activity.end()
         self.has_trained = True
