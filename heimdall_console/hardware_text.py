@@ -8,12 +8,15 @@ from heimdall_console.formatting import percent, plain, size
 _GAP = "   "
 
 
-def hardware_text(record: Mapping[str, Any] | None, width: int | None = None) -> str:
+def hardware_text(
+    record: Mapping[str, Any] | None, width: int | None = None, *, is_paused: bool = False
+) -> str:
     """The devices, the processor and the memory on one line; empty where nothing is known.
 
     Args:
         record: What was measured.
         width: Columns; what does not fit whole is left out at the end. No limit when None.
+        is_paused: Whether the run waits for nothing, least of all for data.
     """
     if not record:
         return ""
@@ -22,7 +25,7 @@ def hardware_text(record: Mapping[str, Any] | None, width: int | None = None) ->
         parts.append(f"CPU {cpu:.0f} %")
     if (rss := _figure(record.get("rss_bytes"))) is not None:
         parts.append(f"memory {size(rss)}")
-    if (wait := _figure(record.get("data_wait_share"))) is not None:
+    if (wait := _figure(record.get("data_wait_share"))) is not None and not is_paused:
         parts.append(f"waits for data {percent(wait)}")
     if (free := _figure(record.get("disk_free_bytes"))) is not None:
         parts.append(f"disk {size(free)} free")

@@ -79,7 +79,8 @@ def _state_pairs(facts: RunFacts) -> Iterator[Pair]:
         yield "test", "   ".join(f"{name} {metric(name, progress.test[name])}" for name in names)
     for name, record in progress.alerts.items():
         yield "alert", f"{plain(name)}: {alert_text(record)}"
-    hardware = hardware_text(progress.hardware)
+    is_paused = facts.status is RunStatus.PAUSED
+    hardware = hardware_text(progress.hardware, is_paused=is_paused)
     if hardware:
         moment = progress.hardware.get("t") if progress.hardware else None
         seen = facts.status.has_ended and isinstance(moment, int | float)

@@ -13,7 +13,6 @@ def curve_lines(
     rows: int,
     label: Callable[[float], str],
     *,
-    last_epoch: int | None = None,
     unit: str = "epoch",
     ascii_only: bool = False,
 ) -> list[str]:
@@ -24,7 +23,6 @@ def curve_lines(
         columns: Width in all.
         rows: Height in all, the epoch axis included.
         label: Value to the text at the axis.
-        last_epoch: Number of epochs planned, so that the axis does not move.
         unit: What the points are counted in.
         ascii_only: Whether braille and lines must not be used.
     """
@@ -32,7 +30,7 @@ def curve_lines(
     low = min(value for _, value in points)
     high = max(value for _, value in points)
     first = points[0][0]
-    reach = max(points[-1][0], (last_epoch or 1) - 1) - first or 1
+    reach = points[-1][0] - first or 1
     span = high - low or 1.0
     before: tuple[int, int] | None = None
     for epoch, value in points:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from heimdall_console.charts.curve import curve_lines
 from heimdall_console.following.events import clock, notable_events
+from heimdall_console.following.keyboard import QuietKeyboard
 from heimdall_console.formatting import (
     count,
     duration,
@@ -45,7 +46,7 @@ _LABEL_WIDTH = 24
 _VALUE_WIDTH = 11
 _EVENT_INDENT = 23
 _CHART_ROWS = 9
-_ROWS_FOR_CHART = 36
+_OTHERS_BEFORE_CHART = 4
 
 
 class LiveDisplay:
@@ -80,6 +81,8 @@ class LiveDisplay:
         self._lag_text, self._lag_read_at = "", float("-inf")
         self._started = time.time()
         self._drawn_at = 0.0
+        self._keyboard = QuietKeyboard()
+        self._keyboard.quiet()
         self._live.start()
 
     def show(self, records: list[Record], progress: RunProgress) -> None:
@@ -102,45 +105,65 @@ class LiveDisplay:
     def close(self) -> None:
         """Take the display away; what was printed above stays."""
         self._live.stop()
+        self._keyboard.restore()
 
     def render(self, progress: RunProgress) -> RenderableType:
-        """The whole display."""
-        parts: list[RenderableType] = [Text(), self._head(progress), Text()]
-        parts += self._progress_lines(progress)
-        metrics = self._metric_rows(progress)
-        if metrics is not None:
-            parts += [Text(), metrics]
-        if progress.last_checkpoint is not None:
-            parts += [Text(), self._checkpoint_line(progress)]
-        parts += self._surroundings(progress)
-        chart = self._chart(progress)
-        if chart is not None:
-            parts += [Text(), chart]
+        """The whole display, never taller than the terminal; the hint goes last."""
+        hint = self._hint_lines(progress)
+        # One row less than there are: the cursor stands below.
+        rows = self._console.height - 1 - len(hint)
+        main = [self._head(progress), *self._progress_lines(progress)]
+        if rows < len(main) + 6:
+            return Group(*main[: max(1, rows)], *hint)
+        parts: list[RenderableType] = [Text(), main[0], Text(), *main[1:]]
+        room = rows - len(parts) - 1
+        names, others = self._metric_names(progress)
+        names = names[: max(1, room - 2)]
+        room -= len(names) + 2 if names else 0
+        # Alerts go last, then the checkpoint.
+        around = self._surroundings(progress)
+        checkpoint = self._checkpoint_lines(progress)
+        alerts = around.pop("alerts")[: max(0, room)]
+        room -= len(alerts)
+        checkpoint = checkpoint if len(checkpoint) <= room else []
+        room -= len(checkpoint)
+        facts = around["facts"][: max(0, room)]
+        room -= len(facts)
+        chart = self._chart(progress, room) if names else []
+        room -= len(chart)
+        if names:
+            parts += self._metric_rows(progress, names, others, room)
+        parts += [*checkpoint, *facts, *alerts, *chart, Text()]
+        return Group(*parts, *hint)
+
+    def _hint_lines(self, progress: RunProgress) -> list[RenderableType]:
         hint = self._note or self._hint
         if progress.status == "paused" and self._run is not None and not self._note:
             hint = f"to go on: heimdall-console runs resume {self._run.id}"
-        parts += [Text(), Text(f" {hint}", style="yellow" if self._note else "dim")]
-        return Group(*parts)
+        pieces = textwrap.wrap(hint, max(10, self._console.width - 2))
+        return [Text(f" {piece}", style="yellow" if self._note else "dim") for piece in pieces]
 
-    def _surroundings(self, progress: RunProgress) -> list[RenderableType]:
-        """Devices, publishing and what is wrong, one line each where there is something to say."""
-        rows: list[tuple[str, str, str]] = []
-        hardware = hardware_text(progress.hardware, self._console.width - _LABEL_WIDTH - 2)
-        if hardware:
-            rows.append(("hardware", hardware, "default not dim"))
-        lag = self._lag()
-        if lag:
-            rows.append(("publishing", lag, "default not dim"))
-        rows += [
-            (f"alert {plain(name)}", plain(record.get("text", "")), "yellow")
+    def _surroundings(self, progress: RunProgress) -> dict[str, list[RenderableType]]:
+        """Devices and publishing, and what is wrong: one line each where there is something."""
+        room = self._console.width - _LABEL_WIDTH - 2
+        paused = progress.status == "paused"
+        facts = [
+            ("hardware", hardware_text(progress.hardware, room, is_paused=paused)),
+            ("publishing", self._lag()),
+        ]
+        alerts = [
+            (f"alert {plain(name)}", plain(record.get("text", "")))
             for name, record in progress.alerts.items()
         ]
-        lines: list[RenderableType] = []
-        for label, value, style in rows:
-            line = Text(f" {shortened(label, _LABEL_WIDTH - 1):<{_LABEL_WIDTH}}", style="dim")
-            line.append(shortened(value, self._console.width - _LABEL_WIDTH - 2), style=style)
-            lines.append(line)
-        return lines
+
+        def line(label: str, value: str, style: str) -> RenderableType:
+            text = Text(f" {shortened(label, _LABEL_WIDTH - 1):<{_LABEL_WIDTH}}", style="dim")
+            return text.append(shortened(value, room), style=style)
+
+        return {
+            "facts": [line(label, value, "default not dim") for label, value in facts if value],
+            "alerts": [line(label, value, "yellow") for label, value in alerts],
+        }
 
     def _lag(self) -> str:
         if self._run is None or not self._run.has_publisher:
@@ -206,33 +229,36 @@ class LiveDisplay:
             facts.append(f"about {duration(progress.remaining_s)} left")
         if progress.task is not None:
             facts.append(_task_text(progress.task))
-        return [row, Text(" " + "   ".join(facts), style="dim")]
+        text = shortened(" " + "   ".join(facts), width)
+        return [row, Text(text, style="dim")]
 
-    def _chart(self, progress: RunProgress) -> RenderableType | None:
+    def _chart(self, progress: RunProgress, room: int) -> list[RenderableType]:
         """The curve of the error, or of the monitored metric, where there is room for it."""
-        if self._console.height < _ROWS_FOR_CHART or self._console.encoding != "utf-8":
-            return None
+        # With less, the other metrics tell more than a curve.
+        if room < _CHART_ROWS + 2 + _OTHERS_BEFORE_CHART or self._console.encoding != "utf-8":
+            return []
         name = next((n for n in (_FIRST[0], progress.monitor) if n in progress.history), "")
         points = progress.history.get(name, [])
         if len(points) < 2:
-            return None
+            return []
         columns = min(self._console.width - 2, 110)
         lines = curve_lines(
             points,
             columns,
             _CHART_ROWS,
             lambda value: metric(name, value),
-            last_epoch=progress.epochs,
         )
-        return Group(Text(f" {plain(name)}", style="dim"), *(Text(line) for line in lines))
+        return [Text(), Text(f" {plain(name)}", style="dim"), *(Text(line) for line in lines)]
 
-    def _metric_rows(self, progress: RunProgress) -> RenderableType | None:
-        if not progress.latest:
-            return None
+    def _metric_rows(
+        self, progress: RunProgress, names: list[str], others: list[str], room: int
+    ) -> list[RenderableType]:
+        """Values now and of the best validation; how many had no room is said."""
         head = f" {'':<{_LABEL_WIDTH}}{'now':>{_VALUE_WIDTH}}{'best':>{_VALUE_WIDTH}}"
         head += f"{'at epoch':>{_VALUE_WIDTH}}"
-        rows = [Text(head, style="dim")]
-        for name in self._metric_names(progress):
+        rows: list[RenderableType] = [Text(), self._cut(Text(head, style="dim"))]
+        shown = others if len(others) <= room else others[: max(0, room - 1)]
+        for name in [*names, *shown]:
             line = Text(f" {shortened(plain(name), _LABEL_WIDTH):<{_LABEL_WIDTH}}")
             line.append(f"{metric(name, progress.latest[name]):>{_VALUE_WIDTH}}", style="bold")
             if name in progress.best:
@@ -240,22 +266,27 @@ class LiveDisplay:
                 line.append(f"{best:>{_VALUE_WIDTH}}", style="green")
                 if name == progress.monitor and progress.best_epoch is not None:
                     line.append(f"{progress.best_epoch + 1:>{_VALUE_WIDTH}}", style="dim")
-            rows.append(line)
-        return Group(*rows)
+            rows.append(self._cut(line))
+        hidden = len(others) - len(shown)
+        if hidden and room > 0:
+            rows.append(Text(f" +{hidden} more", style="dim"))
+        return rows
 
-    def _metric_names(self, progress: RunProgress) -> list[str]:
+    def _cut(self, line: Text) -> Text:
+        line.truncate(self._console.width, overflow="ellipsis")
+        return line
+
+    def _metric_names(self, progress: RunProgress) -> tuple[list[str], list[str]]:
+        """What is always shown, and what else a validation measured."""
         known = progress.latest
         first = [progress.monitor, *_FIRST, "train/loss", "learning_rate"]
         names = [name for name in dict.fromkeys(first) if name in known]
-        # What else a validation measured, where the terminal is tall enough.
-        chart = _CHART_ROWS + 2 if self._console.height >= _ROWS_FOR_CHART else 0
-        room = self._console.height - 18 - chart - len(names)
-        if len(names) <= 2:
-            room = max(room, 4)
         others = [n for n in known if n not in names and not n.startswith("test/")]
-        return names + others[: max(0, room)]
+        return (names, others) if names else (others[:1], others[1:])
 
-    def _checkpoint_line(self, progress: RunProgress) -> Text:
+    def _checkpoint_lines(self, progress: RunProgress) -> list[RenderableType]:
+        if progress.last_checkpoint is None:
+            return []
         shown = progress.best_checkpoint or progress.last_checkpoint or {}
         name = os.path.basename(str(shown.get("path", ""))).removesuffix(".ckpt")
         line = Text(f" {'checkpoints':<{_LABEL_WIDTH}}", style="dim")
@@ -265,8 +296,7 @@ class LiveDisplay:
         size_bytes = shown.get("size_bytes")
         if isinstance(size_bytes, int):
             line.append(f"   {size(size_bytes)}")
-        line.truncate(self._console.width, overflow="ellipsis")
-        return line
+        return [Text(), self._cut(line)]
 
 
 def _task_text(task: tuple[str, int, int | None]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 import orjson
 
 from heimdall_console.following.events import clock
+from heimdall_console.following.keyboard import QuietKeyboard
 from heimdall_console.formatting import duration, plain
 from heimdall_console.hardware_text import gpu_text
 from heimdall_console.layout import Column, table_lines
@@ -158,12 +159,15 @@ class _TableDisplay:
 
         self._console = Console(highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
+        self._keyboard = QuietKeyboard()
 
     def __enter__(self) -> None:
+        self._keyboard.quiet()
         self._live.start()
 
     def __exit__(self, *error: object) -> None:
         self._live.stop()
+        self._keyboard.restore()
 
     def show(self, runs: Sequence[WatchedRun]) -> None:
         """Redraw."""

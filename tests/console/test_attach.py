@@ -1,5 +1,6 @@
 """Attaching to runs in every state: what is shown, and that a viewer only reads."""
 
+import fcntl
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 
 import pytest
@@ -177,3 +179,54 @@ def test_a_terminal_is_told_of_the_end(bell: bool, fake_run: MakeRun) -> None:
     assert (b"\x1b]9;morning finished\x1b\\\a" in shown) == bell
     assert b"Ctrl+C detaches" in shown
     assert b"GPU 87 %" in shown
+
+
+@pytest.mark.parametrize("end", [b"\x03", signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_what_is_typed_is_not_echoed_and_the_terminal_is_given_back(
+    end: bytes | signal.Signals, fake_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_run(**LONG).start()
+    monkeypatch.setenv("TERM", "xterm")
+    master, slave = pty.openpty()
+
+    def own_the_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    viewer = subprocess.Popen(
+        [sys.executable, "-m", "heimdall_console", "attach"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=own_the_terminal,
+    )
+
+    def echoes() -> bool:
+        return bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+
+    def drained() -> None:
+        while select.select([master], [], [], 0.0)[0]:
+            os.read(master, 65536)
+
+    def is_quiet() -> bool:
+        drained()
+        return not echoes()
+
+    def is_over() -> bool:
+        drained()
+        return viewer.poll() is not None
+
+    wait_until(is_quiet, "the display turns the echo off")
+    os.write(master, b"typed\n")
+    if isinstance(end, bytes):
+        os.write(master, end)
+    else:
+        viewer.send_signal(end)
+    wait_until(is_over, "the viewer ends")
+    assert viewer.returncode == (0 if isinstance(end, bytes) else -end)
+    assert echoes()
+    assert not select.select([slave], [], [], 0.0)[0]
+    os.close(master)
+    os.close(slave)

@@ -1,6 +1,7 @@
 """The display that redraws itself, on terminals of two sizes."""
 
 import io
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,9 @@ def records() -> list[dict[str, Any]]:
         }
     )
     gpu = {"index": 0, "utilization_percent": 87, "used_bytes": 11e9, "total_bytes": 24e9}
-    made.append({"t": now, "kind": "hardware", "gpus": [gpu], "cpu_percent": 140.0})
+    made.append(
+        {"t": now, "kind": "hardware", "gpus": [gpu], "cpu_percent": 140.0, "data_wait_share": 0.18}
+    )
     for name, cleared in (("spike", False), ("disk", False), ("disk", True)):
         text = f"[red]{name}[/red] was seen " + "x" * 200
         made.append({"t": now, "kind": "alert", "name": name, "text": text, "cleared": cleared})
@@ -69,7 +72,7 @@ def screen(width: int, height: int, name: str = "campus-1", **console_options: A
     return shown.get()
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 20)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 20), (70, 18)])
 def test_the_display_fits_the_terminal(width: int, height: int) -> None:
     lines = screen(width, height, color_system=None).splitlines()
     assert len(lines) < height
@@ -82,6 +85,15 @@ def test_the_display_fits_the_terminal(width: int, height: int) -> None:
     assert "alert spike" in text
     assert "alert disk" not in text
     assert ("│" in text) == (height >= 36)
+    assert re.search(r"\+\d+ more", text) or height < 20
+    assert "Ctrl+C stops" in lines[-1]
+
+
+@pytest.mark.parametrize("height", range(3, 18))
+def test_on_the_flattest_terminals_the_hint_goes_last(height: int) -> None:
+    lines = screen(60, height, color_system=None).splitlines()
+    assert len(lines) < height
+    assert "Ctrl+C stops" in lines[-1]
 
 
 def test_no_color_means_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +123,7 @@ def test_a_pause_is_told_with_the_way_out(fake_run: Callable[..., FakeRun]) -> N
     assert "‖ paused" in shown.get()
     assert f"heimdall-console runs resume {run.id}" in shown.get()
     assert "steps/s" not in shown.get()
+    assert "waits for data" not in shown.get()
 
 
 def test_before_the_first_record_it_says_what_it_waits_for() -> None:
