@@ -1,5 +1,6 @@
 """Aligned text: tables and label-value pairs as lines."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from heimdall_console.formatting import cell_width, shortened
 from heimdall_console.terminal import Style, Terminal
 
 _NARROWEST = 8
+_READABLE = 20
+# A value and its unit are one word.
+_UNIT_GAP = re.compile(r"(?<=\d) (?=(?:[kMG]?B|k?m|min|[dhs]|steps/s|°C|%|×)(?:[\s,;).:]|$))")
+_NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Column:
     shrinks: bool = False
     """Whether its values are cut where the table is too wide."""
     style: Style = "plain"
+    drops: int = 0
+    """Rank in which it is left out where the table is too wide, the lowest first; 0 stays."""
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
@@ -36,6 +43,9 @@ def table_lines(
         max([cell_width(column.title), *(cell_width(row[i]) for row in rows)])
         for i, column in enumerate(columns)
     ]
+    kept = _fitting(columns, widths, terminal.width)
+    columns, widths = [columns[i] for i in kept], [widths[i] for i in kept]
+    rows = [[row[i] for i in kept] for row in rows]
     excess = sum(widths) + 2 * (len(columns) - 1) + 1 - terminal.width
     shrinking = [i for i, column in enumerate(columns) if column.shrinks]
     while excess > 0 and shrinking:
@@ -58,13 +68,32 @@ def table_lines(
     return [head, *(line(row, [column.style for column in columns]) for row in rows)]
 
 
+def _fitting(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """The columns that a terminal has room for, by their positions."""
+    least = [
+        min(known, _READABLE) if column.shrinks else known
+        for column, known in zip(columns, widths, strict=True)
+    ]
+    kept = list(range(len(columns)))
+    for i in sorted(kept, key=lambda i: columns[i].drops):
+        if sum(least[k] for k in kept) + 2 * (len(kept) - 1) + 1 <= width:
+            break
+        if columns[i].drops:
+            kept.remove(i)
+    return kept
+
+
 def pair_lines(pairs: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
     """Labels at the left, values wrapped beside them."""
     label_width = max((cell_width(label) for label, _ in pairs), default=0)
     room = max(20, terminal.width - label_width - 4)
     lines = []
     for label, value in pairs:
-        pieces = textwrap.wrap(value, room, break_on_hyphens=False, break_long_words=False) or [""]
+        whole = _UNIT_GAP.sub(_NO_BREAK, value)
+        pieces = [
+            piece.replace(_NO_BREAK, " ")
+            for piece in textwrap.wrap(whole, room, break_on_hyphens=False, break_long_words=False)
+        ] or [""]
         lines.append(f" {terminal.style(padded(label, label_width), 'dim')}  {pieces[0]}".rstrip())
         lines.extend(" " * (label_width + 3) + piece for piece in pieces[1:])
     return lines

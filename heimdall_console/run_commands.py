@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from heimdall_console.run_progress import RunProgress
+from training_core.contract.checkpoints import own_checkpoints
 from training_core.contract.commands import (
     Command,
     ExtendEpochsCommand,
@@ -122,11 +123,12 @@ def refuse_without_worker(run: RunDir, status: RunStatus, asked: str) -> None:
             action=f"`heimdall-console runs stop {run.id}` takes it out of the queue",
         )
     if status.has_ended:
+        resumed = "goes on from its last checkpoint" if _is_saved(run) else "begins it anew"
         raise UsageError(
             f"The run {run.id} cannot {asked}",
             why=f"It has ended: {status.value}",
             unharmed="It is as it was",
-            action=f"`heimdall-console run --resume {run.id}` goes on from its last checkpoint",
+            action=f"`heimdall-console run --resume {run.id}` {resumed}",
         )
 
 
@@ -174,6 +176,14 @@ def planned_epochs(run: RunDir) -> int:
     progress = RunProgress()
     progress.take_new(RunLogReader(run.log_path))
     return progress.epochs or load_config(run.config_path).trainer.epochs
+
+
+def _is_saved(run: RunDir) -> bool:
+    """Whether a run has a checkpoint of its own."""
+    directory = ""
+    with contextlib.suppress(HeimdallError):
+        directory = load_config(run.config_path).checkpoint.directory
+    return bool(own_checkpoints(run, directory))
 
 
 def _at_the_end(command_id: str, command: Command, status: RunStatus) -> Answer:

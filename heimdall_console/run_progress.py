@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from training_core.contract.errors import HeimdallError
 from training_core.contract.records import decode_number
 from training_core.contract.run_log import PIECE_BYTES, RunLogReader
+from training_core.contract.run_status import is_end
 
 if TYPE_CHECKING:
     from training_core.contract.config import Config
@@ -129,7 +130,8 @@ class RunProgress:
         self.error = record.get("error") if isinstance(record.get("error"), dict) else None
         code = record.get("exit_code")
         self.exit_code = code if isinstance(code, int) else None
-        if self.started is None and self.status != "queued":
+        # A run that was cancelled in the queue has an end and no beginning.
+        if self.started is None and self.status != "queued" and not is_end(record):
             self.started = _time(record)
         self.ended = _time(record)
         # What was measured before a pause says nothing of the time after it.

@@ -120,6 +120,8 @@ def prune_checkpoints(
                 ],
             }
         )
+    elif not chosen:
+        sys.stdout.write("There are no runs.\n")
     elif not planned:
         sys.stdout.write("The rule keeps every checkpoint.\n")
     else:
@@ -173,10 +175,11 @@ def _show_prunables(planned: "list[Prunable]") -> None:
         return
     columns = [
         Column("run", style="bold"),
-        Column("checkpoint", shrinks=True),
-        Column("monitored", right=True),
-        Column("size", right=True),
-        Column("saved"),
+        # Its end is what tells it from the others.
+        Column("checkpoint"),
+        Column("monitored", right=True, drops=2),
+        Column("size", right=True, drops=3),
+        Column("saved", drops=1),
     ]
     rows = []
     for item in planned:

@@ -12,6 +12,7 @@ from heimdall_console.lazy_command import SpellingCommand
 
 if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
+    from heimdall_console.terminal import Terminal
 
 _LIST_EXAMPLES = """\
 Examples:
@@ -77,7 +78,13 @@ def list_all(
     if json:
         print_json([_as_fields(run) for run in runs])
     elif runs:
-        sys.stdout.write("\n".join(_list_lines(runs)) + "\n")
+        from heimdall_console.terminal import Terminal
+
+        terminal = Terminal.of(sys.stdout)
+        if not sys.stdout.isatty():
+            # Whatever reads a pipe wants whole names.
+            terminal = dataclasses.replace(terminal, width=sys.maxsize)
+        sys.stdout.write("\n".join(list_lines(runs, terminal)) + "\n")
     elif every:
         typer.echo(f"None of the {len(every)} runs is meant.")
     else:
@@ -141,23 +148,20 @@ def _as_fields(run: "RunSummary") -> dict[str, object]:
     }
 
 
-def _list_lines(runs: "list[RunSummary]") -> list[str]:
+def list_lines(runs: "list[RunSummary]", terminal: "Terminal") -> list[str]:
+    """The list as a table."""
     from heimdall_console.formatting import age, plain
     from heimdall_console.layout import Column, table_lines
     from heimdall_console.status_text import best_text, status_text
-    from heimdall_console.terminal import Terminal
 
-    terminal = Terminal.of(sys.stdout)
-    if not sys.stdout.isatty():
-        # Whatever reads a pipe wants whole names.
-        terminal = dataclasses.replace(terminal, width=sys.maxsize)
     columns = [
         Column("status"),
         Column("id", style="bold"),
-        Column("name", shrinks=True),
-        Column("experiment", shrinks=True),
-        Column("best", shrinks=True),
-        Column("started"),
+        Column("name", shrinks=True, drops=3),
+        Column("experiment", shrinks=True, drops=1),
+        Column("best"),
+        # The id begins with the time, too.
+        Column("created", drops=2),
     ]
     rows = [
         [

@@ -14,7 +14,6 @@ from heimdall_console.terminal import Terminal
 from training_core.contract.errors import ExitCode
 from training_core.contract.run_dir import RunDir, RunInfo
 
-_METHOD_WIDTH = 27
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
 
 
@@ -37,8 +36,9 @@ def summary_lines(
         dataset: As a command line names it; empty for data of a module of one's own.
     """
     glyph, style = STATUS_STYLES.get(progress.status, ("?", "warning"))
-    took = duration((progress.ended or 0.0) - (progress.started or 0.0))
-    head = f"{glyph} {progress.status} after {took}" if terminal.unicode else progress.status
+    head = f"{glyph} {progress.status}" if terminal.unicode else progress.status
+    if progress.started is not None and terminal.unicode:
+        head += f" after {duration((progress.ended or progress.started) - progress.started)}"
     title = f" {terminal.style(head, style)}   {terminal.style(plain(info.name), 'bold')}"
     pairs = [(k, v) for k, v in _facts(run, progress, publishing) if v]
     lines = ["", title, "", *pair_lines(pairs, terminal)]
@@ -101,7 +101,7 @@ def _facts(
 def _publishing(publishing: PublishingState) -> list[tuple[str, str]]:
     facts = [("registered", publishing.registered_text())]
     if publishing.is_owing:
-        facts.append(("publishing", publishing.text()))
+        facts.append(("publishing", publishing.text().removeprefix("publishing, ")))
     elif publishing.is_done:
         facts.append(("published", plain(publishing.tracking_uri) or "in MLflow"))
     return facts
@@ -123,11 +123,15 @@ def _test_rows(progress: RunProgress) -> list[tuple[str, str]]:
     for artifact in progress.artifacts:
         if artifact.get("name") == "evaluation.json" and isinstance(artifact.get("summary"), dict):
             methods = {**artifact["summary"], "network": progress.test}
-    rows = [("test", " " * _METHOD_WIDTH + "".join(f"{label:>11}" for _, label in _ERRORS))]
+    table = [("", *(label for _, label in _ERRORS))]
     for name, metrics in methods.items():
         if isinstance(metrics, dict):
-            cells = "".join(f"{meters(metrics.get(key)):>11}" for key, _ in _ERRORS)
-            rows.append(("", f"{name_of(name):<{_METHOD_WIDTH}}{cells}"))
+            table.append((name_of(name), *(meters(metrics.get(key)) for key, _ in _ERRORS)))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rows: list[tuple[str, str]] = []
+    for name, *values in table:
+        cells = [f"{value:>{width}}" for value, width in zip(values, widths[1:], strict=True)]
+        rows.append(("" if rows else "test", "  ".join([f"{name:<{widths[0]}}", *cells])))
     if "coverage_90" in progress.test:
         covered = percent(progress.test["coverage_90"])
         rows.append(("ellipses", f"the 90 % ellipse covers {covered} of the test positions"))

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heimdall_console.commands.runs_view import list_lines
 from heimdall_console.following.watching import WatchedRun, watch_lines
 from heimdall_console.formatting import cell_width
 from heimdall_console.run_facts import collect_facts
@@ -17,10 +19,13 @@ from heimdall_console.run_index import list_runs
 from heimdall_console.run_page import page_lines
 from heimdall_console.terminal import Terminal
 from tests.console.programs import TIMEOUT_S, FakeRun, heimdall, wait_until
+from training_core.contract.ending import write_end
+from training_core.contract.errors import ExitCode
 from training_core.contract.home import home_path
 from training_core.contract.records import FIELDS
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogReader, RunLogWriter
+from training_core.contract.run_status import RunStatus
 
 MakeRun = Callable[..., FakeRun]
 LONG = {"epochs": 500, "step_s": 0.01}
@@ -51,6 +56,31 @@ def test_the_list_can_be_filtered_and_a_pipe_gets_whole_names(
     assert len(heimdall("runs", "list", "-n", "2").stdout.splitlines()) == 3
     assert "None of the 3 runs" in heimdall("runs", "list", "--experiment", "other").stdout
     assert heimdall("runs", "list", "--status", "done").returncode == 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_list_drops_columns_before_it_cuts_values(width: int, fake_run: MakeRun) -> None:
+    run = finished(fake_run, "a-name-that-does-not-fit-into-sixty-columns-of-a-terminal")
+    lines = list_lines(list_runs(home_path()), Terminal(width=width))
+    assert all(cell_width(line) <= width for line in lines)
+    assert run.run.id in lines[1]
+    assert "val/loss 4.500" in lines[1]
+    assert ("experiment" in lines[0]) == (width >= 120)
+    assert ("name" in lines[0]) == (width >= 80)
+
+
+def test_a_run_cancelled_in_the_queue_never_began(fake_run: MakeRun) -> None:
+    run = fake_run()
+    write_end(run.run, RunStatus.KILLED, "cancelled in the queue", ExitCode.INTERRUPTED)
+    assert "started" not in heimdall("runs", "show", "@last").stdout
+    told = heimdall("runs", "pause", "@last")
+    assert "begins it anew" in told.stderr
+    assert " after " not in heimdall("attach", "@last").stdout
+
+
+def test_a_home_without_runs_says_so(isolated_home: Path) -> None:
+    assert "There are no runs yet" in heimdall("runs", "show", "@last").stderr
+    assert heimdall("runs", "prune", "--all").stdout == "There are no runs.\n"
 
 
 @pytest.mark.parametrize("width", [80, 200])
