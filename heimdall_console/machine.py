@@ -42,7 +42,7 @@ class MachineView:
         others = [run for run in self._others if run.id not in known and is_locked(run.lock_path)]
         # Every run of the home is looked at only where one of them could be in the way.
         if "cpu" in kinds and len(others) < room:
-            living = [run for run in self._living() if run.id not in known]
+            living = [run for run in self.living() if run.id not in known]
             others = [run for run in living if device_kind(_accelerator(run), gpus) == "cpu"]
         self._others = others
         return replace(machine, cpu_others=len(others))
@@ -76,14 +76,15 @@ class MachineView:
         """The directory of a run of this home."""
         return RunDir(runs_folder(self._home) / run_id)
 
-    def _living(self) -> list[RunDir]:
+    def living(self) -> list[RunDir]:
+        """Every run of this home whose worker lives, the oldest first."""
         living = []
         folder = str(runs_folder(self._home))
         try:
             names = [name for name in os.listdir(folder) if not name.startswith(".")]
         except FileNotFoundError:
             return []
-        for name in names:
+        for name in sorted(names):
             # Thousands of runs, a few times a second: no path objects here.
             lock = f"{folder}/{name}/worker.lock"
             with contextlib.suppress(OSError):

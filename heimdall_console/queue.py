@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.contract.config_file import load_config
 from training_core.contract.ending import write_end
 from training_core.contract.errors import ExitCode, HeimdallError, UsageError
-from training_core.contract.files import fsync_folder, write_atomic
+from training_core.contract.files import fsync_folder, read_regular, write_atomic
 from training_core.contract.home import ensure_folder, queue_folder, runs_folder
 from training_core.contract.lock import WorkerLock, is_locked
 from training_core.contract.processes import start_detached
@@ -37,7 +37,7 @@ class QueueEntry(BaseModel):
 
     run_id: str
     """The run."""
-    order: str
+    order: Annotated[str, Field(pattern=r"^-?\d{1,80}(/[1-9]\d{0,79})?$")]
     """Its place, a fraction: there is always room between two."""
     accelerator: Literal["auto", "cpu", "gpu"]
     """Where it wants to train."""
@@ -70,7 +70,7 @@ def read_queue(home: Path) -> list[QueueEntry]:
     found = []
     for path in queue_folder(home).glob("[!.]*.json"):
         with contextlib.suppress(OSError, ValidationError, ValueError, ZeroDivisionError):
-            entry = QueueEntry.model_validate_json(path.read_bytes())
+            entry = QueueEntry.model_validate_json(read_regular(path))
             if entry.run_id == path.stem and entry.place is not None:
                 found.append(entry)
     return sorted(found, key=lambda entry: (entry.place, entry.run_id))
@@ -153,15 +153,13 @@ def enqueue(home: Path, run: RunDir, *, after: str = "") -> int:
     return place
 
 
-def move(
-    home: Path, run_id: str, where: Literal["first", "last", "before"], other: str = ""
-) -> int:
+def move(home: Path, run_id: str, where: str | int, other: str = "") -> int:
     """Change the place of a run that waits.
 
     Args:
         home: Where the runs live.
         run_id: The run.
-        where: The new place.
+        where: `first`, `last`, `before`, or a place counted from 1; behind the end is last.
         other: Of `before`: the run that it goes in front of.
 
     Returns:
@@ -174,9 +172,12 @@ def move(
         entries = waiting(home)
         entry = _waiting_entry(entries, run_id)
         rest = [e for e in entries if e.run_id != run_id]
-        index = {"first": 0, "last": len(rest)}.get(where)
-        if index is None:
+        if where == "before":
             index = rest.index(_waiting_entry(rest, other))
+        elif isinstance(where, int):
+            index = min(max(where, 1) - 1, len(rest))
+        else:
+            index = 0 if where == "first" else len(rest)
         order = _between(rest, index)
         write_entry(home, entry.model_copy(update={"order": str(order)}))
     ensure_scheduler(home)

@@ -1,7 +1,6 @@
 """`queue`: runs that wait for their turn on this machine."""
 
 import sys
-from enum import StrEnum
 
 import typer
 
@@ -16,12 +15,7 @@ app = typer.Typer(
 )
 
 
-class Place(StrEnum):
-    """Where a run can be moved to."""
-
-    FIRST = "first"
-    LAST = "last"
-    BEFORE = "before"
+_PLACES = ("first", "last", "before")
 
 
 @app.command(cls=SpellingCommand, epilog="Example: heimdall-console queue add @last")
@@ -87,12 +81,17 @@ Examples:
 
 \b
   heimdall-console queue move 20261124-0915 first
+  heimdall-console queue move @last 2
   heimdall-console queue move @last before 20261124-0915
 """,
 )
 def move(
     run: str = RUN,
-    place: Place = typer.Argument(help="Where to."),
+    place: str = typer.Argument(
+        metavar="first|last|before|NUMBER",
+        help="Where to; a number is a place of the list.",
+        autocompletion=lambda: list(_PLACES),
+    ),
     other: str | None = typer.Argument(
         None, metavar="[OTHER]", help="Of before: the run to stand in front of."
     ),
@@ -104,16 +103,21 @@ def move(
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
 
-    if (place is Place.BEFORE) != (other is not None):
+    number = int(place) if place.isdecimal() else None
+    if place not in _PLACES and not number:
+        raise typer.BadParameter(
+            f"{place!r} is no place: write first, last, before RUN, or a number from 1"
+        )
+    if (place == "before") != (other is not None):
         raise typer.BadParameter("before, and only before, is followed by another run")
     home = home_path()
     found = find_run(home, run)
     before = find_run(home, other).id if other else ""
-    number = queue.move(home, found.id, place.value, before)
+    reached = queue.move(home, found.id, number or place, before)
     if json:
-        print_json({"id": found.id, "place": number})
+        print_json({"id": found.id, "place": reached})
     else:
-        typer.echo(f"{found.id} waits at place {number}.")
+        typer.echo(f"{found.id} waits at place {reached}.")
 
 
 @app.command(cls=SpellingCommand, epilog="Example: heimdall-console queue cancel @last")

@@ -132,6 +132,9 @@ def test_places_change(busy: FakeRun, isolated_home: Path) -> None:
     assert queue("move", c, "last")["place"] == 3
     assert waiting_ids() == [a, b, c]
     assert queue("move", c, "before", b)["place"] == 2
+    assert queue("move", c, "1")["place"] == 1
+    assert queue("move", c, "7")["place"] == 3
+    assert queue("move", c, "2")["place"] == 2
     assert queue("move", b, "before", c)["place"] == 2
     assert waiting_ids() == [a, b, c]
     for _ in range(80):
@@ -185,7 +188,7 @@ def test_after_waits_for_the_end_of_a_run_however_it_ends(isolated_home: Path) -
     queue("add", later.id, "--after", first.run.id)
     queue("add", other.id)
     wait_until(lambda: run_status(other) is RunStatus.FINISHED, "who waits for nobody passes")
-    assert queue("list")[0]["waits_for"] == f"the end of {first.run.id}"
+    assert queue("list")[-1]["waits_for"] == f"the end of {first.run.id}"
     assert run_status(later) is RunStatus.QUEUED
     first.stop()
     assert run_status(first.run) is RunStatus.CRASHED
@@ -239,7 +242,12 @@ def test_run_queues_what_it_makes(busy: FakeRun, isolated_home: Path) -> None:
     assert after.returncode == 0, after.stderr
     run = find_run(isolated_home, "@last")
     assert after.stdout == f"{run.id}\n"
-    assert [row["after"] for row in queue("list")] == ["", told["id"]]
+    rows = queue("list")
+    assert [row["after"] for row in rows] == ["", "", told["id"]]
+    # What was started past the queue holds the place, and is told first.
+    assert (rows[0]["id"], rows[0]["state"]) == (busy.run.id, "training")
+    assert rows[0]["waits_for"] == "past the queue"
+    assert busy.run.id in heimdall_with({}, "queue", "list").stdout
     unknown = heimdall_with({}, "run", *quiet, "--after", "nobody")
     assert unknown.returncode == 2
     assert find_run(isolated_home, "@last").id == run.id
