@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import platformdirs
 from pydantic import Field, ValidationError
 
+from heimdall_console.formatting import counted
 from training_core.contract.config_file import ConfigSource, read_source
 from training_core.contract.errors import ConfigError, ConfigProblem
 from training_core.contract.sections import Section
@@ -56,16 +57,17 @@ def load_settings() -> Settings:
     path = settings_path()
     if not path.exists():
         return Settings()
-    source = read_source(path)
+    try:
+        source = read_source(path)
+    except ConfigError as error:
+        raise _wrong_settings(list(error.problems)) from error
     try:
         # JSON mode: lax Python mode would read `bell = 1` as true.
         return Settings.model_validate_json(json.dumps(source.values, default=str))
     except ValidationError as error:
         # The cause quotes the values, and the address may hold a secret: it is not chained.
         problems = list(_problems(error, source))
-    wrong = ConfigError(problems)
-    wrong.action = "Correct what is listed; `heimdall-console config settings` shows every key"
-    raise wrong
+    raise _wrong_settings(problems)
 
 
 def masked(settings: Settings) -> Settings:
@@ -87,6 +89,14 @@ def settings_template(settings: Settings) -> str:
             lines += [f"# {inner.description}", f"{key} = {json.dumps(value)}"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _wrong_settings(problems: list[ConfigProblem]) -> ConfigError:
+    wrong = ConfigError(problems)
+    wrong.what = f"The settings have {counted(len(problems), 'problem')}"
+    wrong.unharmed = "Nothing was changed"
+    wrong.action = "Correct what is listed; the README names every key"
+    return wrong
 
 
 def _problems(error: ValidationError, source: ConfigSource) -> Iterator[ConfigProblem]:

@@ -179,8 +179,9 @@ def run(
         "--prepare": prepare,
         "--queue": queue or after,
     }
+    typed = {"--queue": "--queue" if queue else "--after"}
     for group in _EXCLUSIVE:
-        chosen = [flag for flag in group if given[flag]]
+        chosen = [typed.get(flag, flag) for flag in group if given[flag]]
         if len(chosen) > 1:
             raise typer.BadParameter(f"{' and '.join(chosen)} exclude each other")
     is_trial = preflight or overfit_batch

@@ -2,8 +2,6 @@
 
 from typing import TextIO
 
-import orjson
-
 from heimdall_console.following.events import (
     checkpoint_text,
     clock,
@@ -13,6 +11,7 @@ from heimdall_console.following.events import (
     validation_text,
 )
 from heimdall_console.formatting import plain
+from heimdall_console.output import json_text
 from heimdall_console.run_progress import RunProgress
 from training_core.contract.run_log import Record
 
@@ -54,6 +53,11 @@ class LineDisplay:
                 return [("checkpoint", checkpoint_text(record))]
             case "task":
                 return self._task_lines(record, progress)
+            case "resumed":
+                # Its epoch has been told, or is told by its validation.
+                epoch = record.get("epoch")
+                self._epoch_shown = epoch if isinstance(epoch, int) else self._epoch_shown
+                return [(label, text) for label, text, _ in notable_events(record)]
             case _:
                 return [(label, text) for label, text, _ in notable_events(record)]
 
@@ -89,8 +93,7 @@ class JsonDisplay:
     def show(self, records: list[Record], progress: RunProgress) -> None:
         """Print the records."""
         if records:
-            lines = b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records)
-            self._stream.write(lines.decode())
+            self._stream.write("".join(json_text(record) + "\n" for record in records))
             self._stream.flush()
 
     def note(self, text: str) -> None:

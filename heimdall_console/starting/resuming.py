@@ -31,6 +31,8 @@ def prepare_resume(request: Request, reference: str, home: Path) -> RunDir:
         HeimdallError: The run's directory is not writable.
     """
     run, checkpoint = _run_and_checkpoint(reference, home)
+    # First of all: what a living worker has completed rises while one reads the advice.
+    _refuse_living(run)
     asked = ResumeRequest(checkpoint=str(checkpoint or ""))
     if request.is_configured:
         epochs = _asked_epochs(request, run, home)
@@ -38,13 +40,6 @@ def prepare_resume(request: Request, reference: str, home: Path) -> RunDir:
             if checkpoint is not None:
                 _refuse_reached(run, checkpoint, epochs)
             asked = asked.model_copy(update={"epochs": epochs})
-    if is_locked(run.lock_path):
-        raise UsageError(
-            f"The run {run.id} was not resumed",
-            why="Its worker is alive",
-            unharmed="That worker goes on",
-            action="Wait for its end, or stop it first",
-        )
     write_resume_request(run, asked)
     return run
 
@@ -57,10 +52,21 @@ def _run_and_checkpoint(reference: str, home: Path) -> tuple[RunDir, Path | None
         if Path(reference).suffix == ".ckpt":
             raise
         run = find_run(home, reference)
+        _refuse_living(run)
         if not run_status(run).has_ended:
             raise
         return run, None
     return run_of_checkpoint(checkpoint, home), checkpoint
+
+
+def _refuse_living(run: RunDir) -> None:
+    if is_locked(run.lock_path):
+        raise UsageError(
+            f"The run {run.id} was not resumed",
+            why="Its worker is alive",
+            unharmed="That worker goes on",
+            action="Wait for its end, or stop it first",
+        )
 
 
 def _asked_epochs(request: Request, run: RunDir, home: Path) -> int | None:

@@ -1,5 +1,6 @@
 """Following a run to its end: what is shown, what is returned, what Ctrl+C does."""
 
+import io
 import json
 import os
 import signal
@@ -9,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from heimdall_console.following.lines import LineDisplay
+from heimdall_console.run_progress import RunProgress
 from tests.console.programs import (
     TIMEOUT_S,
+    FakeRun,
     fake_command,
     heimdall,
     heimdall_with,
@@ -195,6 +199,35 @@ def test_resuming_goes_on_in_the_same_run(dataset: Path, isolated_home: Path) ->
     assert json.loads((run.path / "resume.json").read_text())["checkpoint"] == str(checkpoint)
     # What was shown before is not shown again: three validations, not five.
     assert sum("  epoch " in line for line in answer.stdout.splitlines()) == 3
+
+
+def test_a_resumed_run_tells_its_own_epochs_only() -> None:
+    stream = io.StringIO()
+    display, progress = LineDisplay(stream), RunProgress()
+    task = {"t": 0.0, "kind": "task", "name": "train", "total": 12, "epochs": 6}
+    records: list[dict[str, Any]] = [
+        {"t": 0.0, "kind": "resumed", "step": 6, "epoch": 2},
+        {**task, "done": 6, "epoch": 2},
+        {**task, "done": 7, "epoch": 3},
+        {"t": 0.0, "kind": "metrics", "step": 8, "epoch": 3, "values": {"val/loss": 1.0}},
+        {**task, "done": 11, "epoch": 5},
+    ]
+    for record in records:
+        progress.take([record])
+        display.show([record], progress)
+    epochs = [line.split()[2] for line in stream.getvalue().splitlines() if "  epoch " in line]
+    assert epochs == ["4/6", "5/6"]
+
+
+def test_a_living_run_is_not_resumed_and_flags_are_named_as_typed(isolated_home: Path) -> None:
+    run = FakeRun(isolated_home, {"epochs": 500, "step_s": 0.01}).start()
+    try:
+        answer = heimdall("run", "--resume", "@last", "--epochs", "1")
+    finally:
+        run.stop()
+    assert "Its worker is alive" in answer.stderr
+    answer = heimdall("run", "--prepare", "--from", "@last", "--after", "@last")
+    assert "--prepare and --after exclude each other" in answer.stderr.replace("\n", " ")
 
 
 def test_a_run_is_not_resumed_with_another_configuration(

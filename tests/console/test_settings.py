@@ -50,6 +50,11 @@ def test_every_mistake_is_named_with_its_line() -> None:
     assert told["notifications.bel"][1] == "unknown; expected one of bell, webhook, command"
     assert "http" in told["notifications.webhook"][1]
     assert "swordfish" not in str(caught.value)
+    assert caught.value.what == "The settings have 4 problems"
+    assert caught.value.unharmed == "Nothing was changed"
+    write_settings("[queue\n")
+    with pytest.raises(ConfigError, match="The settings have 1 problem"):
+        load_settings()
 
 
 def test_a_wrong_file_is_found_before_a_run_is_made(isolated_home: Path) -> None:
