@@ -15,6 +15,8 @@ from heimdall_console.formatting import (
     shortened,
     size,
 )
+from heimdall_console.layout import Column, pair_lines, table_lines
+from heimdall_console.terminal import Terminal
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,21 @@ def test_wide_characters_take_two_columns() -> None:
     assert cell_width("e\u0301") == 1
     assert shortened("東京都庁", 5) == "東京…"
     assert shortened("short", 5) == "short"
+
+
+@pytest.mark.parametrize("width", range(40, 100))
+def test_a_value_stays_with_its_unit(width: int) -> None:
+    value = "network   794.0 m   1.2 km, 18.0 % of 12 GB, 3 min 04 s at 5 steps/s   41 °C"
+    lines = pair_lines([("test", value)], Terminal(width=width))
+    assert "\u00a0" not in "".join(lines)
+    assert all(cell_width(line) <= width for line in lines)
+    for part in ("794.0 m", "1.2 km", "18.0 %", "12 GB", "3 min", "04 s", "5 steps/s", "41 °C"):
+        assert any(part in line for line in lines), part
+
+
+def test_columns_are_left_out_in_their_order_before_anything_is_cut() -> None:
+    columns = [Column("id"), Column("name", shrinks=True, drops=2), Column("age", drops=1)]
+    row = ["x" * 25, "n" * 30, "just now"]
+    assert table_lines(columns, [row], Terminal(width=80))[0].split() == ["id", "name", "age"]
+    assert table_lines(columns, [row], Terminal(width=50))[0].split() == ["id", "name"]
+    assert table_lines(columns, [row], Terminal(width=40)) == [" id", " " + "x" * 25]

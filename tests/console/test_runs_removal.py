@@ -32,7 +32,10 @@ def kept(run: RunDir) -> list[int]:
     return [sidecar.epoch for sidecar in list_checkpoints(run.checkpoints)]
 
 
-def test_pruning_keeps_the_best_and_the_last(fake_run: MakeRun) -> None:
+def test_pruning_keeps_the_best_and_the_last(
+    fake_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     run = finished(fake_run)
     # The last is the best here; the first shall be better.
     path = run.checkpoints / "epoch=000-step=0000040.ckpt.json"
@@ -41,7 +44,9 @@ def test_pruning_keeps_the_best_and_the_last(fake_run: MakeRun) -> None:
     path.write_bytes(orjson.dumps(sidecar))
     shown = heimdall("runs", "prune", "@last", "--keep-last", "2", "--dry-run")
     assert shown.returncode == 0
-    assert "epoch=001" in shown.stdout
+    # The end of a name tells it from others: columns go, names stay whole.
+    assert "epoch=001-step=0000080" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 60
     assert "epoch=000" not in shown.stdout
     assert kept(run) == [0, 1, 2, 3, 4]
     assert heimdall("runs", "prune", "@last", "--keep-last", "2").returncode == 2
