@@ -1,5 +1,6 @@
 """Run directories with logs, and publishers as real processes, for the publishing tests."""
 
+import secrets
 import subprocess
 import sys
 from collections import Counter
@@ -18,12 +19,17 @@ START_S = 1_790_000_000.0
 
 def make_run(
     home: Path,
-    run_id: str = "20260924-120000-abc123",
+    run_id: str = "",
     parent: str = "20260923-120000-000000",
     changes: dict[str, list[Any]] | None = None,
     **sections: str,
 ) -> RunDir:
-    """A run without a worker; `sections` are TOML texts by section name."""
+    """A run without a worker; `sections` are TOML texts by section name.
+
+    Its id is its own where none is given: tests share a server, and a publisher knows its run
+    there by the id.
+    """
+    run_id = run_id or f"20260924-120000-{secrets.token_hex(3)}"
     toml = "".join(f"[{name}]\n{text}\n" for name, text in sections.items())
     info = RunInfo(
         id=run_id,
@@ -57,7 +63,7 @@ def finished_run(
     home: Path,
     steps: int = 20,
     status: str = "finished",
-    run_id: str = "20260924-120000-abc123",
+    run_id: str = "",
     **sections: str,
 ) -> RunDir:
     run = make_run(home, run_id, "20260923-120000-000000", None, **sections)
