@@ -76,6 +76,7 @@ bench: environment ## Run the benchmarks and print their ratios
 	$(BIN)/python benchmarks/list_runs.py
 	$(BIN)/python benchmarks/export_speed.py
 	$(BIN)/python benchmarks/training_overhead.py
+	$(BIN)/python benchmarks/command_answer.py
 	@if [ -d "$(MEASURED_DATA)/powder_frs_rss" ]; then \
 	  echo "$(BIN)/python benchmarks/powder_accuracy.py $(MEASURED_DATA)/powder_frs_rss"; \
 	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \
