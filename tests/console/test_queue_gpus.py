@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 
 from heimdall_console.queue import scheduler_lock_path
 from tests.console.programs import heimdall_with, wait_until, write_dataset
+from tests.fake_driver import build_driver
 from training_core.contract.lock import is_locked, read_holder
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_status import RunStatus, run_status
@@ -23,12 +22,7 @@ SOURCE = Path(__file__).parent / "fake_gpus.c"
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the fake driver."""
-    compiler = shutil.which("cc")
-    assert compiler is not None, "a C compiler is needed: install gcc"
-    folder = tmp_path_factory.mktemp("driver")
-    library = folder / "libnvidia-ml.so.1"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SOURCE)], check=True)
-    return folder
+    return build_driver(SOURCE, tmp_path_factory.mktemp("driver"))
 
 
 @pytest.fixture

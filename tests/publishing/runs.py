@@ -17,6 +17,11 @@ from training_core.publishing.publisher_state import PublisherState, read_state
 START_S = 1_790_000_000.0
 
 
+def embedded(home: Path) -> str:
+    """Address of the database of a home."""
+    return f"sqlite:///{home / 'mlflow.db'}"
+
+
 def make_run(
     home: Path,
     run_id: str = "",

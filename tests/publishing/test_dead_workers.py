@@ -17,6 +17,7 @@ from tests.console.programs import heimdall
 from tests.publishing.runs import (
     START_S,
     LiveWorker,
+    embedded,
     finished_run,
     history,
     log_steps,
@@ -34,10 +35,6 @@ from training_core.contract.run_log import RunLogWriter
 from training_core.publishing.publisher_state import read_state
 
 pytestmark = pytest.mark.slow
-
-
-def embedded(home: Path) -> str:
-    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def status_of(home: Path, run: RunDir) -> str:

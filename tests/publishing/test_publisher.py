@@ -16,6 +16,7 @@ from tests.publishing.runs import (
     LiveWorker,
     artifacts_of,
     assert_every_step_once,
+    embedded,
     finished_run,
     history,
     log_steps,
@@ -31,10 +32,6 @@ from training_core.contract.run_log import RunLogWriter
 from training_core.publishing.publisher_state import read_state
 
 pytestmark = pytest.mark.slow
-
-
-def embedded(home: Path) -> str:
-    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.publishing.models import make_dataset, make_export
-from tests.publishing.runs import finished_run, publish, start_publisher
+from tests.publishing.runs import embedded, finished_run, publish, start_publisher
 from tests.publishing.servers import S3Server, end_group, wait_until
 from training_core.contract.errors import ExportError, StorageError, TrackingError
 from training_core.contract.files import sha256_file
@@ -23,10 +23,6 @@ from training_core.publishing.publisher_state import read_state
 from training_core.publishing.registry import resolve_model
 
 pytestmark = pytest.mark.slow
-
-
-def embedded(home: Path) -> str:
-    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def version_tags(uri: str, name: str, version: int) -> Any:

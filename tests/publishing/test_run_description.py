@@ -7,6 +7,7 @@ import pytest
 
 from tests.publishing.runs import (
     START_S,
+    embedded,
     finished_run,
     history,
     log_steps,
@@ -36,10 +37,6 @@ HARDWARE: dict[str, Any] = {
     "disk_free_bytes": 500_000_000_000,
     "data_wait_share": 0.25,
 }
-
-
-def embedded(home: Path) -> str:
-    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def test_hardware_has_mlflow_s_names_and_units() -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +8,6 @@ from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import Record, RunLogReader, RunLogWriter
 from training_core.training.activity import Activity
 from training_core.training.alert_watch import AlertWatch
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> RunDir:
-    path = tmp_path / "run"
-    path.mkdir()
-    return RunDir(path)
-
-
-@pytest.fixture
-def log(run: RunDir) -> Iterator[RunLogWriter]:
-    with RunLogWriter(run.log_path) as writer:
-        yield writer
 
 
 def metrics(log: RunLogWriter, step: int, **values: float) -> None:

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,19 +20,6 @@ from training_core.worker.hardware import HardwareSampler
 
 MIB = 1024**2
 HOLD = "import sys; x = bytearray(300 << 20); print('ready', flush=True); sys.stdin.readline()"
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> RunDir:
-    path = tmp_path / "run"
-    path.mkdir()
-    return RunDir(path)
-
-
-@pytest.fixture
-def log(run: RunDir) -> Iterator[RunLogWriter]:
-    with RunLogWriter(run.log_path) as writer:
-        yield writer
 
 
 @contextlib.contextmanager

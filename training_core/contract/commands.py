@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from training_core.contract.errors import HeimdallError
-from training_core.contract.files import write_atomic
+from training_core.contract.files import open_regular, write_atomic
 from training_core.contract.home import ensure_folder
 from training_core.contract.run_dir import RunDir, new_id
 
@@ -151,11 +150,8 @@ def _read(path: Path) -> Asked:
         return Asked(command_id, path, None, problem)
 
     try:
-        # A pipe that somebody put there would block the training for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        descriptor = open_regular(path, os.O_NOFOLLOW)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return refused("It is not a file")
             content = os.read(descriptor, _LONGEST_BYTES + 1)
         finally:
             os.close(descriptor)

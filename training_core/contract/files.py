@@ -29,13 +29,17 @@ def write_atomic(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         raise
 
 
-def open_regular(path: Path) -> int:
+def open_regular(path: Path, flags: int = 0) -> int:
     """Open a file for reading; a pipe or device in its place would block for ever.
+
+    Args:
+        path: The file.
+        flags: Further ones of `os.open`, such as O_NOFOLLOW.
 
     Raises:
         OSError: It cannot be opened, or is no regular file.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "It is not a regular file", str(path))
