@@ -1,0 +1,49 @@
+"""Opening the console in this terminal, and what is left on it afterwards."""
+
+import codecs
+import sys
+from pathlib import Path
+
+from heimdall_console.preferences import Preferences, preferences_path
+from training_core.contract.home import home_path
+
+
+def can_show_unicode() -> bool:
+    """Whether the terminal's character set has the signs that we draw with."""
+    try:
+        return codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    except LookupError:
+        return False
+
+
+def open_console(
+    *,
+    home: Path | None = None,
+    run_ids: tuple[str, ...] = (),
+    readonly: bool = False,
+    ascii_only: bool = False,
+    theme: str = "",
+) -> int:
+    """Show the console until the person leaves it; the return value is the exit code.
+
+    Args:
+        home: Where runs live; the usual one when None.
+        run_ids: Runs to watch at once; the list of runs when empty.
+        readonly: Whether nothing may be started, changed or removed.
+        ascii_only: Whether only ASCII is drawn; so it is where the terminal knows no more.
+        theme: Name of a theme; the remembered one when empty.
+    """
+    from heimdall_console.app import HeimdallApp
+
+    app = HeimdallApp(
+        home or home_path(),
+        run_ids=run_ids,
+        readonly=readonly,
+        ascii_only=ascii_only or not can_show_unicode(),
+        theme=theme,
+        preferences=Preferences(preferences_path()),
+    )
+    said = app.run()
+    if said:
+        sys.stdout.write(f"{said}\n")
+    return app.return_code or 0

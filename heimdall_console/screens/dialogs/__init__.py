@@ -1,0 +1,1 @@
+"""Small typed questions that lie over a screen."""
