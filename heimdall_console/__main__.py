@@ -26,11 +26,6 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     return "".join(_ASCII.get(character, "?") for character in characters), error.end
 
 
-def _is_terminal() -> bool:
-    """Whether a person sits at a terminal that can show screens."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def main() -> int:
     """Run the program; the return value is the exit code of the process."""
     codecs.register_error("in_ascii", _in_ascii)
@@ -40,11 +35,11 @@ def main() -> int:
             stream.reconfigure(errors="in_ascii")
     arguments = sys.argv[1:]
     if not arguments and "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
-        if not _is_terminal():
+        from heimdall_console.opening import is_screen, open_console
+
+        if not is_screen():
             sys.stdout.write(_WELCOME)
             return 0
-        from heimdall_console.opening import open_console
-
         return open_console()
     # Typer costs 50 ms that a bare call does not need.
     from heimdall_console.cli import run_command_line

@@ -5,11 +5,12 @@ from typing import Any
 
 import typer
 
+from heimdall_console.commands.shared_options import ASCII, READONLY, THEME
 from heimdall_console.lazy_command import LazyCommand
 
 COMMANDS = {
     "run": "Train, evaluate, export and register a model.",
-    "attach": "Follow a run, whoever started it.",
+    "attach": "Open the console on a run, whoever started it.",
     "runs": "List, watch, control and clear up the runs of this home.",
     "queue": "Let runs wait for their turn on this machine.",
     "config": "Write, check and show configurations.",
@@ -25,7 +26,7 @@ EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 diverged, 4 stopped, 130 
 
 app = typer.Typer(
     name="heimdall-console",
-    help="Train, check and register radio localization models.",
+    help="Train, check and register radio localization models; without a command, the console opens.",
     epilog=f"{EXIT_CODES} HEIMDALL_HOME says where runs, datasets and models live.",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help appears in a third of the time
@@ -45,8 +46,12 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
+    readonly: bool = READONLY,
+    ascii_only: bool = ASCII,
+    theme: str = THEME,
     version: bool = typer.Option(
         False,
         "--version",
@@ -55,7 +60,11 @@ def _root(
         callback=_print_version,
     ),
 ) -> None:
-    """Train, check and register radio localization models."""
+    """Train, check and register radio localization models; alone, it opens the console."""
+    if context.invoked_subcommand is None:
+        from heimdall_console.opening import open_console
+
+        raise typer.Exit(open_console(readonly=readonly, ascii_only=ascii_only, theme=theme))
 
 
 def run_command_line(arguments: list[str]) -> int:

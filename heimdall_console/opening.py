@@ -1,11 +1,18 @@
 """Opening the console in this terminal, and what is left on it afterwards."""
 
 import codecs
+import os
 import sys
 from pathlib import Path
 
 from heimdall_console.preferences import Preferences, preferences_path
+from training_core.contract.errors import UsageError
 from training_core.contract.home import home_path
+
+
+def is_screen() -> bool:
+    """Whether a person sits at a terminal that can show screens."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def can_show_unicode() -> bool:
@@ -32,7 +39,17 @@ def open_console(
         readonly: Whether nothing may be started, changed or removed.
         ascii_only: Whether only ASCII is drawn; so it is where the terminal knows no more.
         theme: Name of a theme; the remembered one when empty.
+
+    Raises:
+        UsageError: This is no terminal.
     """
+    if not is_screen():
+        raise UsageError(
+            "The console needs a terminal",
+            why="Input or output is a pipe or a file, or TERM says that it is dumb",
+            unharmed="Nothing was started",
+            action="Every screen has a command: `heimdall-console --help` lists them",
+        )
     from heimdall_console.app import HeimdallApp
 
     app = HeimdallApp(

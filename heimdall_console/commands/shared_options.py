@@ -52,3 +52,8 @@ RUN = typer.Argument(..., metavar="RUN", help=RUN_HELP, autocompletion=run_names
 LIVING_RUN = typer.Argument(..., metavar="RUN", help=RUN_HELP, autocompletion=living_run_names)
 RUNS = typer.Argument(None, metavar="[RUN]...", help=RUN_HELP, autocompletion=run_names)
 YES = typer.Option(False, "--yes", "-y", help="Do not ask.")
+READONLY = typer.Option(
+    False, "--readonly", help="Open the console without anything that changes a run or a file."
+)
+ASCII = typer.Option(False, "--ascii", help="Draw the console with ASCII characters only.")
+THEME = typer.Option("", help="Colors of the console: the name of a theme.")

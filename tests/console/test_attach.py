@@ -155,7 +155,7 @@ def test_a_terminal_is_told_of_the_end(bell: bool, fake_run: MakeRun) -> None:
     run = fake_run(epochs=4, step_s=0.01).start()
     master, slave = pty.openpty()
     viewer = subprocess.Popen(
-        [sys.executable, "-m", "heimdall_console", "attach"],
+        [sys.executable, "-m", "heimdall_console", "attach", "--inline"],
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -196,7 +196,7 @@ def test_what_is_typed_is_not_echoed_and_the_terminal_is_given_back(
             signal.signal(number, signal.SIG_DFL)
 
     viewer = subprocess.Popen(
-        [sys.executable, "-m", "heimdall_console", "attach"],
+        [sys.executable, "-m", "heimdall_console", "attach", "--inline"],
         stdin=slave,
         stdout=slave,
         stderr=slave,

@@ -90,7 +90,7 @@ def test_no_death_of_a_viewer_disturbs_a_run(make_run: MakeRun, isolated_home: P
     first.close_terminal()
 
     for number in range(VIEWERS):
-        viewer = TerminalViewer("attach", run.id)
+        viewer = TerminalViewer("attach", "--inline", run.id)
         time.sleep(moments.uniform(0.0, 1.5))
         if number % 2:
             viewer.kill()
