@@ -77,7 +77,7 @@ class HeimdallApp(App[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of("app", [a for a in everywhere.ACTIONS if a.name != "command_palette"])
     ]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
+    COMMANDS: "ClassVar[set[type[Provider] | Callable[[], type[Provider]]]]" = {_palette}
 
     def __init__(
         self,
