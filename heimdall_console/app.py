@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _SAVE_AFTER_S = 0.5
 _MINUTE_S = 60.0
+_PREPARE_AFTER_S = 0.5
 
 
 @dataclass
@@ -123,6 +125,16 @@ class HeimdallApp(App[str]):
             self.show_error(error)
         self._runs_source.start()
         self.set_interval(_MINUTE_S, self._minute_passed)
+        self.set_timer(_PREPARE_AFTER_S, self._prepare)
+
+    def _prepare(self) -> None:
+        """Load what the other screens need, so that a key shows them at once."""
+
+        def load() -> None:
+            for mode in everywhere.MODES:
+                import_module(f"heimdall_console.screens.{mode}")
+
+        self.run_worker(in_thread(load), exit_on_error=False)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own names of colors, also under a theme of Textual's that lacks them."""
@@ -355,8 +367,6 @@ def _screen_maker(mode: str) -> Callable[[], Screen[Any]]:
     """Importing a screen waits until it is shown: only the first one counts at the start."""
 
     def make() -> Screen[Any]:
-        from importlib import import_module
-
         module = import_module(f"heimdall_console.screens.{mode}")
         screen: Screen[Any] = getattr(module, f"{mode.capitalize()}Screen")()
         return screen

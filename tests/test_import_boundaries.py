@@ -69,6 +69,13 @@ def test_no_module_of_the_console_loads_a_training_or_publishing_library() -> No
     assert not loaded(IMPORT_ALL, modules) & (TRAINING | PUBLISHING)
 
 
+def test_the_first_frame_waits_for_no_heavy_import() -> None:
+    modules = ["heimdall_console.opening", "heimdall_console.app", "heimdall_console.screens.runs"]
+    early = loaded(IMPORT_ALL, modules)
+    assert "textual" in early
+    assert not early & ({"typer", "pydantic", "orjson", "tomlkit"} | ARRAYS)
+
+
 def test_the_contract_is_plain_data() -> None:
     modules = modules_of("training_core.contract")
     assert "training_core.contract.config" in modules
