@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from training_core.publishing.tracking_reader_rows import LEFT_OUT_TAGS, Row, cut, plain_number
 
-_FIRST_PAGE, _PAGE = 200, 1000
+_FIRST_PAGE, _PAGE = 200, 500
 _BUSY_S: Final = 5.0
 _RUNS: Final = """
     SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time, r.user_id
