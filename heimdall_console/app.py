@@ -3,8 +3,8 @@
 import os
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from heimdall_console import theming
 from heimdall_console.actions import everywhere
+from heimdall_console.actions.action import Action
 from heimdall_console.clipboard import clipboard_sequences
 from heimdall_console.formatting import plain, shortened
 from heimdall_console.messages import RunsRead, SourceFailed
@@ -79,7 +80,7 @@ class HeimdallApp(App[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of("app", [a for a in everywhere.ACTIONS if a.name != "command_palette"])
     ]
-    COMMANDS: "ClassVar[set[type[Provider] | Callable[[], type[Provider]]]]" = {_palette}
+    COMMANDS: ClassVar["set[type[Provider] | Callable[[], type[Provider]]]"] = {_palette}
 
     def __init__(
         self,
@@ -114,6 +115,7 @@ class HeimdallApp(App[str]):
         self.selection = Selection(run_ids=run_ids)
         self.errors: list[tuple[BaseException, str]] = []
         self._trail: list[str] = []
+        self._keys: dict[str, str] = {}
         self._runs_source = RunsSource(self, home)
         self._modes = {mode: _screen_maker(mode) for mode in everywhere.MODES}
 
@@ -130,11 +132,34 @@ class HeimdallApp(App[str]):
     def _prepare(self) -> None:
         """Load what the other screens need, so that a key shows them at once."""
 
-        def load() -> None:
+        def load() -> dict[str, str]:
+            from heimdall_console.settings import load_settings
+
             for mode in everywhere.MODES:
                 import_module(f"heimdall_console.screens.{mode}")
+            return load_settings().console.keys
 
-        self.run_worker(in_thread(load), exit_on_error=False)
+        async def work() -> None:
+            try:
+                self.use_keys(await in_thread(load))
+            except HeimdallError as error:
+                self.show_error(error)
+
+        self.run_worker(work(), exit_on_error=False)
+
+    def use_keys(self, keys: Mapping[str, str]) -> None:
+        """Give actions other keys than their own: `live.stop` → `ctrl+x`."""
+        self._keys = dict(keys)
+        self.set_keymap(self._keys)
+        for screen in self._open_screens():
+            screen.refresh_hints()
+
+    def with_keys(self, prefix: str, actions: Iterable[Action]) -> tuple[Action, ...]:
+        """Actions with the keys that the person has given them."""
+        return tuple(
+            replace(action, keys=self._keys.get(f"{prefix}.{action.name}", action.keys))
+            for action in actions
+        )
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own names of colors, also under a theme of Textual's that lacks them."""

@@ -32,8 +32,9 @@ class ActionProvider(Provider):
     def _possible(self) -> Iterator[Action]:
         screen = self.screen
         if isinstance(screen, BaseScreen):
-            yield from (a for a in screen.ACTIONS if screen.check_action(a.name, ()))
-        yield from (a for a in everywhere.ACTIONS if a.name != "command_palette")
+            yield from screen.possible_actions()
+            always = screen.console_app.with_keys("app", everywhere.ACTIONS)
+            yield from (action for action in always if action.name != "command_palette")
 
     async def _do(self, action: Action) -> None:
         screen = self.screen

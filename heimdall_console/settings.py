@@ -34,6 +34,13 @@ class QueueSettings(Section):
     """Runs that may train on the CPU at once."""
 
 
+class ConsoleSettings(Section):
+    """How the console is used."""
+
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Other keys for actions: `{ "live.stop" = "ctrl+x", "app.quit" = "ctrl+d" }`."""
+
+
 class Settings(Section):
     """Preferences of the person, whatever is trained."""
 
@@ -41,6 +48,8 @@ class Settings(Section):
     """How the end of a run is told."""
     queue: QueueSettings = QueueSettings()
     """How runs take turns on this machine."""
+    console: ConsoleSettings = ConsoleSettings()
+    """How the console is used."""
 
 
 def settings_path() -> Path:
@@ -85,10 +94,17 @@ def settings_template(settings: Settings) -> str:
         lines += [f"# {field.description}", f"[{name}]"]
         for key, inner in type(section).model_fields.items():
             value = getattr(section, key)
-            # JSON strings, lists of them, booleans and integers are TOML too.
-            lines += [f"# {inner.description}", f"{key} = {json.dumps(value)}"]
+            lines += [f"# {inner.description}", f"{key} = {_toml(value)}"]
         lines.append("")
     return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """A value as TOML; JSON strings, lists of them, booleans and integers are TOML too."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    pairs = (f"{json.dumps(key)} = {json.dumps(item)}" for key, item in value.items())
+    return "{ " + ", ".join(pairs) + " }"
 
 
 def _wrong_settings(problems: list[ConfigProblem]) -> ConfigError:

@@ -195,9 +195,14 @@ class BaseScreen(Screen[None]):
         self._arrange_hints()
 
     def _arrange_hints(self) -> None:
-        own = [a for a in self.ACTIONS if a.in_footer and self.check_action(a.name, ())]
-        always = [action for action in everywhere.ACTIONS if action.in_footer]
-        self.query_one(KeyHints).show_actions(own, always)
+        own = [action for action in self.possible_actions() if action.in_footer]
+        always = self.console_app.with_keys("app", everywhere.ACTIONS)
+        self.query_one(KeyHints).show_actions(own, [a for a in always if a.in_footer])
+
+    def possible_actions(self) -> list[Action]:
+        """What can be done here now, with the keys that the person has given."""
+        actions = self.console_app.with_keys(self.NAME, self.ACTIONS)
+        return [action for action in actions if self.check_action(action.name, ())]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse what writes where the console only reads."""
@@ -237,6 +242,6 @@ class BaseScreen(Screen[None]):
             for binding in (focused._bindings.shown_keys if focused is not None else ())
             if binding.description
         ]
-        own = [a for a in self.ACTIONS if self.check_action(a.name, ()) is not False]
+        always = self.console_app.with_keys("app", everywhere.ACTIONS)
         title = everywhere.MODES[self.NAME]
-        self.app.push_screen(HelpPage(title, about, keys, own, everywhere.ACTIONS))
+        self.app.push_screen(HelpPage(title, about, keys, self.possible_actions(), always))

@@ -15,6 +15,7 @@ from heimdall_console.screens.dialogs.help_page import HelpPage
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.dialogs.theme_picker import ThemePicker
 from heimdall_console.screens.dialogs.yes_no import YesNo
+from heimdall_console.settings import settings_path
 from training_core.contract.errors import HeimdallError
 
 
@@ -70,6 +71,22 @@ async def test_help_palette_themes_and_pictures(
         assert "Configure" in picture
     assert json.loads(preferences_path().read_text())["look"]["theme"] == chosen
     assert app.return_value in (None, "")
+
+
+async def test_keys_of_ones_own_are_obeyed_and_shown(isolated_home: Path) -> None:
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_text('[console]\nkeys = { "app.show_models" = "ctrl+g" }\n')
+    app = console(isolated_home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        for _ in range(200):
+            await pilot.pause(0.02)
+            if app.with_keys("app", everywhere.ACTIONS) != everywhere.ACTIONS:
+                break
+        await pilot.press("5")
+        assert app.current_mode == "runs"
+        await pilot.press("ctrl+g")
+        await pilot.pause()
+        assert app.current_mode == "models"
 
 
 async def test_an_error_has_four_sentences_and_its_traceback_one_key_away(
