@@ -1,0 +1,234 @@
+"""Names, marks and notes on a chart, so that its curves can be told apart without color."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from heimdall_console.charts.canvas import Canvas
+from heimdall_console.charts.chart_view import ChartView, Frame
+from heimdall_console.charts.curve_columns import Curve, visible
+from heimdall_console.charts.number_text import value_text, x_text
+from heimdall_console.charts.picture import Sheet, fitted, text_width
+from heimdall_console.charts.plot_area import PlotArea
+
+_LEAST_COLUMNS_FOR_SIDE: Final = 56
+_WIDEST_SIDE: Final = 26
+_LEAST_ROWS_FOR_TOP: Final = 7
+_MARKS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
+
+Note = tuple[str, str]  # text, style
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Where the curves are named, and the mark of each (empty for one that has none)."""
+
+    marks: tuple[str, ...]
+    side_columns: int = 0
+    top_rows: int = 0
+
+
+def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: int) -> Legend:
+    """Choose marks and the place for the names: right of the plot, above it, or none."""
+    named = [curve for curve in curves if curve.kind != "raw"]
+    is_one_with_ghost = len(named) == 2 and {c.kind for c in named} == {"line", "ghost"}
+    if view.legend == "none" or len(named) < 2 or is_one_with_ghost:
+        return Legend(("",) * len(curves))
+    numbers = iter(_MARKS)
+    marks = tuple(
+        "" if curve.kind == "raw" else next(numbers, "*") if not curve.label else curve.label[:2]
+        for curve in curves
+    )
+    if columns >= _LEAST_COLUMNS_FOR_SIDE and len(named) <= rows - 3:
+        widest = max(text_width(curve.name) for curve in named) + 9
+        return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns // 3) + 1)
+    return Legend(marks, top_rows=1 if rows >= _LEAST_ROWS_FOR_TOP else 0)
+
+
+def draw_names(
+    sheet: Sheet, area: PlotArea, curves: Sequence[Curve], legend: Legend, *, ascii_only: bool
+) -> None:
+    """Name the curves above the plot, or at its right where they end."""
+    named = [(c, mark) for c, mark in zip(curves, legend.marks, strict=True) if mark]
+    if legend.top_rows:
+        _draw_top(sheet, named, ascii_only=ascii_only)
+    elif legend.side_columns:
+        _draw_side(sheet, area, named, ascii_only=ascii_only)
+
+
+def _draw_top(sheet: Sheet, named: Sequence[tuple[Curve, str]], *, ascii_only: bool) -> None:
+    share = max(4, sheet.columns // max(1, len(named)) - 4)
+    column = 0
+    for curve, mark in named:
+        sheet.write(column, 0, mark, curve_style(curve))
+        name = fitted(curve.name, share, ascii_only=ascii_only)
+        sheet.write(column + len(mark) + 1, 0, name, "legend")
+        column += len(mark) + text_width(name) + 3
+
+
+def _draw_side(
+    sheet: Sheet, area: PlotArea, named: Sequence[tuple[Curve, str]], *, ascii_only: bool
+) -> None:
+    begin = area.column + area.columns + 1
+    width = area.side_columns - 1
+    ends = []
+    for number, (curve, mark) in enumerate(named):
+        value = last_value(curve, area.frame.x[1])
+        row = area.cell_row(value) if value is not None else None
+        wanted = area.rows if row is None else row
+        ends.append((wanted, number, curve, mark, value))
+    for row, (_, _, curve, mark, value) in zip(
+        spread([wanted for wanted, *_ in sorted(ends, key=lambda e: e[:2])], area.rows),
+        sorted(ends, key=lambda e: e[:2]),
+        strict=True,
+    ):
+        if row is None:
+            continue
+        at = area.row + row
+        text = value_text(value, area.y_scale) if value is not None else ""
+        room = width - len(mark) - 1 - (len(text) + 1 if text else 0)
+        sheet.write(begin, at, mark, curve_style(curve))
+        sheet.write(
+            begin + len(mark) + 1, at, fitted(curve.name, room, ascii_only=ascii_only), "legend"
+        )
+        sheet.write_right(begin + width, at, text, "legend-value")
+
+
+def spread(wanted: Sequence[int], rows: int) -> list[int | None]:
+    """Rows near the wanted ones, in their order, each once; None for what finds no row."""
+    if len(wanted) > rows:
+        return [number if number < rows else None for number in range(len(wanted))]
+    placed: list[int] = []
+    for number, row in enumerate(wanted):
+        left = len(wanted) - number
+        lowest = placed[-1] + 1 if placed else 0
+        placed.append(min(max(row, lowest), rows - left))
+    return list(placed)
+
+
+def draw_end_marks(
+    sheet: Sheet,
+    area: PlotArea,
+    curves: Sequence[Curve],
+    legend: Legend,
+    *,
+    is_growing: bool,
+    ascii_only: bool,
+) -> None:
+    """Put each curve's mark where it ends, or before that where another one stands."""
+    taken: set[tuple[int, int]] = set()
+    for curve, own_mark in zip(curves, legend.marks, strict=True):
+        mark = own_mark
+        if not mark and is_growing and curve.kind == "line":
+            mark = "o" if ascii_only else "●"
+        if not mark:
+            continue
+        end = last_position(curve, area.frame.x[1])
+        place = _cell(area, curve, end)
+        while place in taken and place is not None and place[0] > 3:
+            end = curve.nearest(_x_before(area, place[0] - 3))
+            step_back = _cell(area, curve, end)
+            if step_back == place:
+                break
+            place = step_back
+        if place is not None:
+            taken.add(place)
+            column, row = place
+            sheet.write(area.column + column, area.row + row, mark, f"{curve_style(curve)}-mark")
+
+
+def notes_of(
+    curves: Sequence[Curve], view: ChartView, frame: Frame, *, ascii_only: bool = False
+) -> list[Note]:
+    """What else is to be said: the best point, ghosts, and values that could not be drawn."""
+    notes: list[Note] = []
+    if view.best is not None:
+        x, value = view.best
+        at = x_text(x, view.x_unit)
+        notes.append((f"best {value_text(value, view.y_scale)} @ {at}", "best"))
+    named = [curve for curve in curves if curve.kind != "raw"]
+    if len(named) == 2 and view.legend != "none":
+        dash = "- -" if ascii_only else "┈┈"
+        notes += [(f"{dash} {c.name}", "note") for c in named if c.kind == "ghost"]
+    notes += [(text, "note") for text in view.notes]
+    missing = infinite = hidden = 0
+    for curve in _judged(curves):
+        begin, end = visible(curve, frame.x)
+        curve_missing, curve_infinite = curve.pyramid.odd_between(begin, end)
+        missing, infinite = missing + curve_missing, infinite + curve_infinite
+        if frame.log_y and curve.pyramid.min_max(np.array([begin, end]))[0][0] <= 0:
+            hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
+    if missing:
+        notes.append((f"{missing:,} NaN", "alert"))
+    if infinite:
+        notes.append((f"{infinite:,} inf" if ascii_only else f"{infinite:,} ∞", "alert"))
+    if hidden:
+        notes.append((f"{hidden:,} {'<=' if ascii_only else '≤'} 0", "alert"))
+    return notes
+
+
+def draw_corner(
+    sheet: Sheet, area: PlotArea, canvas: Canvas, notes: Sequence[Note], *, ascii_only: bool
+) -> None:
+    """Write notes into the corner of the plot that holds the fewest dots."""
+    width = min(max((text_width(text) for text, _ in notes), default=0), area.columns - 2)
+    shown = list(notes)[: max(0, area.rows - 1)]
+    if not shown or width < 4:
+        return
+    height = len(shown)
+    right, low = area.columns - width, area.rows - height
+    taken = canvas.is_taken & (canvas.layers > 0)
+    corners = [(right, 0), (right, low), (0, 0), (0, low)]
+    column, row = min(
+        corners, key=lambda c: int(taken[c[1] : c[1] + height, c[0] : c[0] + width].sum())
+    )
+    for number, (text, style) in enumerate(shown):
+        text = fitted(text, width, ascii_only=ascii_only)
+        at = column if column == 0 else area.columns - text_width(text)
+        sheet.write(area.column + at, area.row + row + number, text, style)
+
+
+def curve_style(curve: Curve) -> str:
+    """The style name a curve is drawn in."""
+    return curve.style if curve.kind == "line" else f"{curve.style}-{curve.kind}"
+
+
+def last_position(curve: Curve, until: float) -> int | None:
+    """The last position with a finite value that is not beyond a place."""
+    begin, end = visible(curve, (-np.inf, until))
+    values = curve.values
+    while end > begin:
+        part = np.flatnonzero(np.isfinite(values[max(begin, end - 256) : end]))
+        if len(part):
+            return int(max(begin, end - 256) + part[-1])
+        end -= 256
+    return None
+
+
+def last_value(curve: Curve, until: float) -> float | None:
+    """The last finite value that is not beyond a place."""
+    position = last_position(curve, until)
+    return None if position is None else float(curve.values[position])
+
+
+def _judged(curves: Sequence[Curve]) -> list[Curve]:
+    """The curves whose values are counted: what was measured, not what was smoothed from it."""
+    raw_styles = {curve.style for curve in curves if curve.kind == "raw"}
+    return [
+        c for c in curves if c.kind == "raw" or (c.kind == "line" and c.style not in raw_styles)
+    ]
+
+
+def _cell(area: PlotArea, curve: Curve, position: int | None) -> tuple[int, int] | None:
+    if position is None:
+        return None
+    column = area.cell_column(float(curve.x[position]))
+    row = area.cell_row(float(curve.values[position]))
+    return None if column is None or row is None else (column, row)
+
+
+def _x_before(area: PlotArea, column: int) -> float:
+    low, high = area.frame.x
+    return low + (high - low) * (column + 0.5) / area.columns

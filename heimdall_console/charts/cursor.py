@@ -1,0 +1,97 @@
+"""The cursor of a chart: a line across the plot with the value of every curve near it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heimdall_console.charts.canvas import Canvas
+from heimdall_console.charts.chart_legend import Legend, curve_style
+from heimdall_console.charts.chart_view import ChartView
+from heimdall_console.charts.curve_columns import Curve
+from heimdall_console.charts.number_text import value_text, x_text
+from heimdall_console.charts.picture import Sheet, fitted, text_width
+from heimdall_console.charts.plot_area import PlotArea
+
+
+@dataclass(frozen=True)
+class CursorValue:
+    """The point of a curve that is nearest to the cursor."""
+
+    curve: Curve
+    x: float
+    value: float
+
+
+def cursor_values(curves: Sequence[Curve], x: float) -> list[CursorValue]:
+    """The nearest points of all curves that have one, in the order of the curves."""
+    found = []
+    for curve in curves:
+        position = curve.nearest(x)
+        if position is not None:
+            found.append(
+                CursorValue(curve, float(curve.x[position]), float(curve.values[position]))
+            )
+    return found
+
+
+def draw_cursor(
+    sheet: Sheet,
+    area: PlotArea,
+    canvas: Canvas,
+    curves: Sequence[Curve],
+    legend: Legend,
+    view: ChartView,
+    *,
+    ascii_only: bool,
+) -> None:
+    """Draw line, points and values; nothing where the cursor is out of sight."""
+    if view.cursor_x is None:
+        return
+    column = area.cell_column(view.cursor_x)
+    if column is None:
+        return
+    line = "|" if ascii_only else "│"
+    for row in range(area.rows):
+        if canvas.layer_at(column, row) <= 0:
+            sheet.write(area.column + column, area.row + row, line, "cursor")
+    values = cursor_values(curves, view.cursor_x)
+    point = "o" if ascii_only else "●"
+    for found in reversed(values):
+        at, row_at = area.cell_column(found.x), area.cell_row(found.value)
+        if at is not None and row_at is not None and found.curve.kind != "raw":
+            style = f"{curve_style(found.curve)}-mark"
+            sheet.write(area.column + at, area.row + row_at, point, style)
+    _write_values(sheet, area, column, curves, legend, view, values, ascii_only=ascii_only)
+
+
+def _write_values(
+    sheet: Sheet,
+    area: PlotArea,
+    column: int,
+    curves: Sequence[Curve],
+    legend: Legend,
+    view: ChartView,
+    values: Sequence[CursorValue],
+    *,
+    ascii_only: bool,
+) -> None:
+    """Write the readout beside the line, on the side with more room."""
+    unit = f"{view.x_unit} " if view.x_unit not in ("time", "clock") else ""
+    lines = [(f"{unit}{x_text(view.cursor_x or 0.0, view.x_unit)}", "cursor-label")]
+    marks = {id(curve): mark for curve, mark in zip(curves, legend.marks, strict=True)}
+    for found in values:
+        mark = marks[id(found.curve)]
+        kind = "" if found.curve.kind == "line" else f"{found.curve.kind} "
+        prefix = f"{mark} " if mark else kind
+        text = f"{prefix}{value_text(found.value, view.y_scale)}"
+        lines.append((text, curve_style(found.curve)))
+    lines = lines[: area.rows]
+    is_left = column > area.columns // 2
+    room = column - 1 if is_left else area.columns - column - 2
+    width = min(max(text_width(text) for text, _ in lines), room)
+    if width < 3:
+        return
+    begin = area.column + (column - 1 - width if is_left else column + 2)
+    for number, (text, style) in enumerate(lines):
+        shown = fitted(text, width, ascii_only=ascii_only)
+        padded = shown.rjust(width) if is_left else shown.ljust(width)
+        sheet.write(begin, area.row + number, padded, style)
