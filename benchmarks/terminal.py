@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -99,6 +100,23 @@ class Terminal:
                 if is_there(bytes(self.received[begin:])):
                     return time.perf_counter() - began
         raise TimeoutError(f"not seen; the last bytes: {bytes(self.received[-600:])!r}")
+
+    def drain(self) -> Callable[[], None]:
+        """Read in the background from now on; what is given back ends that."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.is_set():
+                self.read(0.2)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+
+        def end() -> None:
+            ended.set()
+            thread.join()
+
+        return end
 
     def send(self, keys: bytes) -> None:
         """Type."""
