@@ -119,6 +119,7 @@ class HeimdallApp(Navigation):
     async def on_unmount(self) -> None:
         """Stop reading, and keep what was chosen."""
         self._runs_source.stop()
+        await self.stop_tracking()
         self.preferences.save()
 
     # What is read.

@@ -17,6 +17,7 @@ from heimdall_console.sources.thread import in_thread
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
+    from heimdall_console.sources.tracking_reader import TrackingReader
     from training_core.contract.jobs import JobArguments
 
 _SAVE_AFTER_S = 0.5
@@ -43,6 +44,27 @@ class Services(App[str]):
         self.animation_level = "none"
         self._errors: list[BaseException] = []
         self._keys: dict[str, str] = {}
+        self._tracking: TrackingReader | None = None
+
+    @property
+    def tracking(self) -> "TrackingReader":
+        """The process that reads MLflow for every screen; the first request starts it."""
+        if self._tracking is None:
+            from heimdall_console.sources.tracking_reader import TrackingReader
+
+            self._tracking = TrackingReader(self.home, self.preferences.get("tracking", "uri", ""))
+        return self._tracking
+
+    async def read_tracking_at(self, uri: str) -> None:
+        """Read another MLflow from now on; empty for that of the environment or the home."""
+        self.remember("tracking", "uri", uri)
+        await self.stop_tracking()
+
+    async def stop_tracking(self) -> None:
+        """End the process that reads MLflow."""
+        reader, self._tracking = self._tracking, None
+        if reader is not None:
+            await in_thread(reader.close)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own names of colors, also under a theme of Textual's that lacks them."""

@@ -1,0 +1,46 @@
+"""Runs that a person has put away: they stay where they are and are not listed."""
+
+import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from training_core.contract.errors import HeimdallError
+from training_core.contract.files import read_regular, write_atomic
+from training_core.contract.home import ensure_folder
+
+
+def archived_runs(home: Path) -> frozenset[str]:
+    """Keys of the runs that are put away."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(read_regular(_path(home)))
+        if isinstance(found, list):
+            return frozenset(str(key) for key in found)
+    return frozenset()
+
+
+def change_archive(home: Path, keys: Iterable[str], *, put_away: bool) -> frozenset[str]:
+    """Put runs away, or take them out again.
+
+    Returns:
+        The keys of all that are put away now.
+
+    Raises:
+        HeimdallError: The home is not writable.
+    """
+    before = archived_runs(home)
+    after = before | set(keys) if put_away else before - set(keys)
+    try:
+        write_atomic(ensure_folder(home) / _path(home).name, json.dumps(sorted(after)).encode())
+    except OSError as error:
+        raise HeimdallError(
+            "The archive was not changed",
+            why=error.strerror or str(error),
+            unharmed="Every run is as it was",
+            action="Make the home writable or free some space",
+        ) from error
+    return after
+
+
+def _path(home: Path) -> Path:
+    return home / "archived.json"
