@@ -19,6 +19,7 @@ COMMANDS = {
     "export": "Turn a checkpoint into a proved ONNX model.",
     "predict": "Locate the sessions of a dataset, without PyTorch.",
     "sync": "Publish what a run still owes to the servers.",
+    "doctor": "Look at terminal, versions, home, queue, GPUs and servers.",
 }
 """Name → one line; the module of the same name in `commands` has the rest."""
 

@@ -1,0 +1,1 @@
+"""Whether this machine, this terminal and these servers are fit for training and watching."""

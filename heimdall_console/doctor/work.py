@@ -1,0 +1,59 @@
+"""What waits, what is owed, and whether those who do it are alive."""
+
+from pathlib import Path
+
+from heimdall_console.doctor.finding import Finding
+from heimdall_console.formatting import counted, plain
+from heimdall_console.owed_publishing import owing_runs
+from heimdall_console.queue import scheduler_lock_path, waiting
+from heimdall_console.settings import load_settings, settings_path
+from training_core.contract.errors import ConfigError, HeimdallError
+from training_core.contract.lock import is_locked
+
+
+def work_findings(home: Path) -> list[Finding]:
+    """What is to be said of the settings, the queue and the publishing of a home."""
+    return [_settings(), _queue(home), _publishing(home)]
+
+
+def _settings() -> Finding:
+    path = settings_path()
+    try:
+        load_settings()
+    except ConfigError as error:
+        text = "; ".join(plain(problem) for problem in error.problems)
+        return Finding("settings", "failed", text, f"Correct {plain(path)}")
+    except HeimdallError as error:
+        return Finding("settings", "failed", f"{error.what}: {plain(error.why)}", error.action)
+    return Finding("settings", "ok", plain(path) if path.exists() else "the defaults")
+
+
+def _queue(home: Path) -> Finding:
+    count = len(waiting(home))
+    is_alive = is_locked(scheduler_lock_path(home))
+    figures = {"waiting": count, "scheduler_is_alive": is_alive}
+    if not count:
+        return Finding("queue", "ok", "nothing waits", figures=figures)
+    text = f"{counted(count, 'run')} {'waits' if count == 1 else 'wait'}"
+    if not is_alive:
+        return Finding(
+            "queue",
+            "warning",
+            f"{text}, and nobody gives turns",
+            "`heimdall-console queue list` starts who does",
+            figures,
+        )
+    return Finding("queue", "ok", f"{text} for a turn", figures=figures)
+
+
+def _publishing(home: Path) -> Finding:
+    owing = [entry.run.id for entry in owing_runs(home) if not entry.is_training]
+    if not owing:
+        return Finding("publishing", "ok", "nothing is owed")
+    return Finding(
+        "publishing",
+        "warning",
+        f"{counted(len(owing), 'run')} still to publish",
+        "`heimdall-console sync --all` does it",
+        {"runs": owing},
+    )
