@@ -109,6 +109,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
         help="Leave a text field, then go back to the screen before.",
     ),
     Action(
+        name="suspend_process",
+        title="suspend",
+        keys="ctrl+z",
+        help="Give the shell back for a while; `fg` returns to the console.",
+    ),
+    Action(
         name="quit",
         title="quit",
         keys="q",
