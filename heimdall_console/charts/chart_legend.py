@@ -1,5 +1,6 @@
 """Names, marks and notes on a chart, so that its curves can be told apart without color."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -47,6 +48,17 @@ def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: in
     return Legend(marks, top_rows=1 if rows >= _LEAST_ROWS_FOR_TOP else 0)
 
 
+def distinct_names(names: Sequence[str], width: int, *, ascii_only: bool) -> list[str]:
+    """Names in at most `width` cells: where one is too long, without what all begin with."""
+    if len(names) > 1 and max(map(text_width, names)) > width:
+        common = os.path.commonprefix(list(names))
+        # Cut at a separator: half a number would tell another number.
+        cut = max(common.rfind(separator) for separator in "-_/. ") + 1
+        if cut > 1:
+            names = [("~" if ascii_only else "…") + name[cut:] for name in names]
+    return [fitted(name, width, ascii_only=ascii_only) for name in names]
+
+
 def draw_names(
     sheet: Sheet, area: PlotArea, curves: Sequence[Curve], legend: Legend, *, ascii_only: bool
 ) -> None:
@@ -60,10 +72,10 @@ def draw_names(
 
 def _draw_top(sheet: Sheet, named: Sequence[tuple[Curve, str]], *, ascii_only: bool) -> None:
     share = max(4, sheet.columns // max(1, len(named)) - 4)
+    names = distinct_names([curve.name for curve, _ in named], share, ascii_only=ascii_only)
     column = 0
-    for curve, mark in named:
+    for (curve, mark), name in zip(named, names, strict=True):
         sheet.write(column, 0, mark, curve_style(curve))
-        name = fitted(curve.name, share, ascii_only=ascii_only)
         sheet.write(column + len(mark) + 1, 0, name, "legend")
         column += len(mark) + text_width(name) + 3
 
@@ -73,27 +85,20 @@ def _draw_side(
 ) -> None:
     begin = area.column + area.columns + 1
     width = area.side_columns - 1
-    ends = []
-    for number, (curve, mark) in enumerate(named):
-        value = last_value(curve, area.frame.x[1])
-        row = area.cell_row(value) if value is not None else None
-        wanted = area.rows if row is None else row
-        ends.append((wanted, number, curve, mark, value))
-    for row, (_, _, curve, mark, value) in zip(
-        spread([wanted for wanted, *_ in sorted(ends, key=lambda e: e[:2])], area.rows),
-        sorted(ends, key=lambda e: e[:2]),
-        strict=True,
-    ):
-        if row is None:
-            continue
-        at = area.row + row
-        text = value_text(value, area.y_scale) if value is not None else ""
-        room = width - len(mark) - 1 - (len(text) + 1 if text else 0)
-        sheet.write(begin, at, mark, curve_style(curve))
-        sheet.write(
-            begin + len(mark) + 1, at, fitted(curve.name, room, ascii_only=ascii_only), "legend"
-        )
-        sheet.write_right(begin + width, at, text, "legend-value")
+    values = [last_value(curve, area.frame.x[1]) for curve, _ in named]
+    texts = ["" if value is None else value_text(value, area.y_scale) for value in values]
+    room = width - 3 - max(map(len, texts))
+    names = distinct_names([curve.name for curve, _ in named], room, ascii_only=ascii_only)
+    rows = [None if value is None else area.cell_row(value) for value in values]
+    wanted = [area.rows if row is None else row for row in rows]
+    order = sorted(range(len(named)), key=lambda number: (wanted[number], number))
+    places = spread([wanted[number] for number in order], area.rows)
+    for number, place in zip(order, places, strict=True):
+        if place is not None:
+            curve, mark = named[number]
+            sheet.write(begin, area.row + place, mark, curve_style(curve))
+            sheet.write(begin + len(mark) + 1, area.row + place, names[number], "legend")
+            sheet.write_right(begin + width, area.row + place, texts[number], "legend-value")
 
 
 def spread(wanted: Sequence[int], rows: int) -> list[int | None]:

@@ -71,7 +71,7 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
         view: How; its ranges are taken as they are.
         previous: The frame drawn before: a growing chart keeps it as long as it holds.
     """
-    x_range = fit_range(*view.x_range) if view.x_range else _x_range(curves, view)
+    x_range = fit_range(*view.x_range) if view.x_range else full_x_range(curves, view)
     if view.log_y:
         return Frame(x_range, _log_range(curves, view, x_range, previous), log_y=True)
     if view.y_range:
@@ -91,7 +91,8 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
     return Frame(x_range, (y_range[0] * scale, y_range[1] * scale))
 
 
-def _x_range(curves: Sequence[Curve], view: ChartView) -> Range:
+def full_x_range(curves: Sequence[Curve], view: ChartView) -> Range:
+    """The range of x that holds every point, and what is still to come."""
     ends = [(float(c.x[0]), float(c.x[len(c) - 1])) for c in curves if len(c)]
     ends = [(first, last) for first, last in ends if np.isfinite(first) and np.isfinite(last)]
     planned = view.planned_end

@@ -57,16 +57,13 @@ class Picture:
         """The text alone, a string a row."""
         return ["".join(text for text, _ in row) for row in self.rows()]
 
-    def changed_rows(self, before: "Picture | None") -> npt.NDArray[np.bool_]:
-        """Which rows differ from those of another picture."""
-        if (
-            before is None
-            or before.codes.shape != self.codes.shape
-            or before.style_names != self.style_names
-        ):
-            return np.ones(self.row_count, bool)
-        differs = (self.codes != before.codes) | (self.styles != before.styles)
-        changed: npt.NDArray[np.bool_] = differs.any(axis=1)
+    def changed_cells(self, before: "Picture") -> npt.NDArray[np.bool_]:
+        """Which cells differ from those of another picture of the same size."""
+        numbers = {name: number for number, name in enumerate(self.style_names)}
+        same = np.array([numbers.get(name, -1) for name in before.style_names])
+        changed: npt.NDArray[np.bool_] = (self.codes != before.codes) | (
+            self.styles != same[before.styles]
+        )
         return changed
 
 

@@ -1,0 +1,189 @@
+"""A widget that shows a picture of cells and sends only the cells that changed."""
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import numpy as np
+from rich.color import Color, ColorType, blend_rgb
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from textual import events
+
+    from heimdall_console.charts.canvas import Symbols
+    from heimdall_console.charts.picture import Picture
+
+_DIM_SHARE: Final = 0.55
+_NEAR_CELLS: Final = 6  # moving the cursor of the terminal costs about as much as these
+_SERIES: Final = tuple(f"series-{number}" for number in range(1, 9))
+_NAMES: Final = (
+    *("axis", "grid", "label", "unit", "legend", "legend-value", "note", "alert", "best"),
+    *("cursor", "cursor-label", "reference", "other", "rule", "rule-focused"),
+    *("title", "title-focused", "value", "trend", "receiver", "truth", "estimate", "error"),
+    *_SERIES,
+)
+
+
+class Chart(Widget, can_focus=True):
+    """Draws when its data, its view or its size changed, and never otherwise.
+
+    A style of a picture is a component class `chart--<name>`. Of each, `<name>-raw` and
+    `<name>-ghost` are dimmer and `<name>-mark` is bold.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _NAMES}
+    DEFAULT_CSS = """
+    Chart {
+        width: 1fr;
+        height: 1fr;
+        color: $foreground;
+        & > .chart--axis { color: $chart-axis 60%; }
+        & > .chart--grid { color: $chart-grid; }
+        & > .chart--label { color: $chart-axis; }
+        & > .chart--unit { color: $chart-axis 70%; }
+        & > .chart--legend { color: $foreground; }
+        & > .chart--legend-value { color: $foreground; text-style: bold; }
+        & > .chart--note { color: $muted; }
+        & > .chart--alert { color: $warning; }
+        & > .chart--best { color: $chart-best; }
+        & > .chart--cursor { color: $accent; }
+        & > .chart--cursor-label { color: $accent; text-style: bold; }
+        & > .chart--reference { color: $chart-axis; }
+        & > .chart--other { color: $chart-axis; }
+        & > .chart--rule { color: $chart-grid; }
+        & > .chart--rule-focused { color: $accent; }
+        & > .chart--title { color: $foreground; }
+        & > .chart--title-focused { color: $accent; text-style: bold; }
+        & > .chart--value { color: $foreground; text-style: bold; }
+        & > .chart--trend { color: $muted; }
+        & > .chart--receiver { color: $map-receiver; }
+        & > .chart--truth { color: $map-truth; }
+        & > .chart--estimate { color: $map-estimate; }
+        & > .chart--error { color: $map-error; }
+        & > .chart--series-1 { color: $series-1; }
+        & > .chart--series-2 { color: $series-2; }
+        & > .chart--series-3 { color: $series-3; }
+        & > .chart--series-4 { color: $series-4; }
+        & > .chart--series-5 { color: $series-5; }
+        & > .chart--series-6 { color: $series-6; }
+        & > .chart--series-7 { color: $series-7; }
+        & > .chart--series-8 { color: $series-8; }
+    }
+    """
+
+    def __init__(
+        self,
+        *,
+        symbols: "Symbols | None" = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._symbols = symbols
+        self._picture: Picture | None = None
+        self._strips: list[Strip | None] = []
+        self._resolved: dict[str, Style] = {}
+
+    @property
+    def symbols(self) -> "Symbols":
+        """What curves are made of: as asked for, else what the app can show."""
+        if self._symbols is None:
+            return "ascii" if getattr(self.app, "ascii_only", False) else "braille"
+        return self._symbols
+
+    @property
+    def ascii_only(self) -> bool:
+        """Whether only ASCII characters may be used."""
+        return self.symbols == "ascii"
+
+    @property
+    def picture(self) -> "Picture | None":
+        """What is shown."""
+        return self._picture
+
+    def draw(self, columns: int, rows: int) -> "Picture":
+        """The picture to show, of a given size."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw anew; what is the same on the screen is not sent again."""
+        width, height = self.size
+        if not (self.is_mounted and width and height):
+            return
+        before, self._picture = self._picture, self.draw(width, height)
+        if before is None or before.codes.shape != self._picture.codes.shape:
+            self._strips = [None] * self._picture.row_count
+            self.refresh()
+            return
+        changed = self._picture.changed_cells(before)
+        rows = np.flatnonzero(changed.any(axis=1)).tolist()
+        if rows:
+            for row in rows:
+                self._strips[row] = None
+            self.refresh(*(region for row in rows for region in _stretches(changed[row], row)))
+
+    def render_line(self, y: int) -> Strip:
+        """A row of the picture."""
+        if self._picture is None or y >= len(self._strips):
+            return Strip.blank(self.size.width, self.visual_style.rich_style)
+        strip = self._strips[y]
+        if strip is None:
+            segments = [Segment(text, self._style(name)) for text, name in self._picture.row(y)]
+            strip = self._strips[y] = Strip(segments, self._picture.columns)
+        return strip
+
+    def notify_style_update(self) -> None:
+        """Forget the colors of the theme before."""
+        super().notify_style_update()
+        self._resolved.clear()
+        self._strips = [None] * len(self._strips)
+
+    def on_resize(self, event: "events.Resize") -> None:
+        """Draw for the new size."""
+        self.redraw()
+
+    def on_focus(self) -> None:
+        """Show the focus."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """Show that the focus is elsewhere."""
+        self.redraw()
+
+    def _style(self, name: str) -> Style:
+        style = self._resolved.get(name)
+        if style is None:
+            style = self._resolved[name] = self._resolve(name)
+        return style
+
+    def _resolve(self, name: str) -> Style:
+        if name in _NAMES:
+            return self.get_component_rich_style(f"chart--{name}")
+        base, _, variant = name.rpartition("-")
+        if not base:
+            return self.visual_style.rich_style
+        style = self._style(base)
+        return style + Style(bold=True) if variant == "mark" else _dimmer(style)
+
+
+def _dimmer(style: Style) -> Style:
+    """The style with its color nearer to the background."""
+    color, background = style.color, style.bgcolor
+    if color is None or color.type is not ColorType.TRUECOLOR or background is None:
+        return style + Style(dim=True)
+    blended = blend_rgb(background.get_truecolor(), color.get_truecolor(), _DIM_SHARE)
+    return style + Style(color=Color.from_triplet(blended))
+
+
+def _stretches(changed: "npt.NDArray[np.bool_]", row: int) -> list[Region]:
+    """The changed cells of a row, those near one another in one piece."""
+    cells = np.flatnonzero(changed)
+    cuts = np.flatnonzero(np.diff(cells) > _NEAR_CELLS)
+    begins = cells[np.append(0, cuts + 1)].tolist()
+    ends = cells[np.append(cuts, -1)].tolist()
+    return [Region(a, row, b + 1 - a, 1) for a, b in zip(begins, ends, strict=True)]
