@@ -1,6 +1,5 @@
 """Names, marks and notes on a chart, so that its curves can be told apart without color."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,8 +14,9 @@ from heimdall_console.charts.picture import Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea
 
 _LEAST_COLUMNS_FOR_SIDE: Final = 56
-_WIDEST_SIDE: Final = 26
+_WIDEST_SIDE: Final = 32
 _LEAST_ROWS_FOR_TOP: Final = 7
+_MOST_POINTS: Final = 200
 _MARKS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
 
 Note = tuple[str, str]  # text, style
@@ -44,16 +44,19 @@ def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: in
     )
     if columns >= _LEAST_COLUMNS_FOR_SIDE and len(named) <= rows - 3:
         widest = max(text_width(curve.name) for curve in named) + 9
-        return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns // 3) + 1)
+        return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns * 2 // 5) + 1)
     return Legend(marks, top_rows=1 if rows >= _LEAST_ROWS_FOR_TOP else 0)
 
 
 def distinct_names(names: Sequence[str], width: int, *, ascii_only: bool) -> list[str]:
     """Names in at most `width` cells: where one is too long, without what all begin with."""
-    if len(names) > 1 and max(map(text_width, names)) > width:
-        common = os.path.commonprefix(list(names))
+    longest = max(map(text_width, names), default=0)
+    if len(names) > 1 and longest > width:
+        same = [len(set(characters)) == 1 for characters in zip(*names, strict=False)]
+        shared = names[0][: same.index(False) if False in same else 0]
         # Cut at a separator: half a number would tell another number.
-        cut = max(common.rfind(separator) for separator in "-_/. ") + 1
+        cuts = [place + 1 for place, character in enumerate(shared) if character in "-_/. "]
+        cut = next((cut for cut in cuts if longest - cut + 1 <= width), max(cuts, default=0))
         if cut > 1:
             names = [("~" if ascii_only else "…") + name[cut:] for name in names]
     return [fitted(name, width, ascii_only=ascii_only) for name in names]
@@ -86,7 +89,14 @@ def _draw_side(
     begin = area.column + area.columns + 1
     width = area.side_columns - 1
     values = [last_value(curve, area.frame.x[1]) for curve, _ in named]
-    texts = ["" if value is None else value_text(value, area.y_scale) for value in values]
+    texts = [
+        curve.figure
+        if curve.figure is not None
+        else ""
+        if value is None
+        else value_text(value, area.y_scale)
+        for (curve, _), value in zip(named, values, strict=True)
+    ]
     room = width - 3 - max(map(len, texts))
     names = distinct_names([curve.name for curve, _ in named], room, ascii_only=ascii_only)
     rows = [None if value is None else area.cell_row(value) for value in values]
@@ -123,6 +133,9 @@ def draw_end_marks(
     ascii_only: bool,
 ) -> None:
     """Put each curve's mark where it ends, or before that where another one stands."""
+    for curve in curves:
+        if curve.has_points:
+            _draw_points(sheet, area, curve, ascii_only=ascii_only)
     taken: set[tuple[int, int]] = set()
     for curve, own_mark in zip(curves, legend.marks, strict=True):
         mark = own_mark
@@ -224,6 +237,15 @@ def _judged(curves: Sequence[Curve]) -> list[Curve]:
     return [
         c for c in curves if c.kind == "raw" or (c.kind == "line" and c.style not in raw_styles)
     ]
+
+
+def _draw_points(sheet: Sheet, area: PlotArea, curve: Curve, *, ascii_only: bool) -> None:
+    begin, end = visible(curve, area.frame.x)
+    for position in range(begin, min(end, begin + _MOST_POINTS)):
+        place = _cell(area, curve, position)
+        if place is not None:
+            mark = "o" if ascii_only else "•"
+            sheet.write(area.column + place[0], area.row + place[1], mark, curve_style(curve))
 
 
 def _cell(area: PlotArea, curve: Curve, position: int | None) -> tuple[int, int] | None:

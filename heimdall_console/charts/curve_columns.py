@@ -28,6 +28,10 @@ class Curve:
     """A `ghost` is dashed and lies behind; `raw` is dim and lies behind its smoothed curve."""
     label: str = ""
     """One or two characters that mark it; chosen by its place among the curves if empty."""
+    figure: str | None = None
+    """What stands beside its name where there is room; its last value if None."""
+    has_points: bool = False
+    """Whether each point is marked: for a few measured ones, joined only to guide the eye."""
 
     @property
     def values(self) -> Floats:
@@ -46,9 +50,14 @@ class Curve:
         style: str = "series-1",
         kind: Kind = "line",
         label: str = "",
+        *,
+        figure: str | None = None,
+        has_points: bool = False,
     ) -> "Curve":
         """A curve from plain numbers that are known at once."""
-        return cls(name, np.asarray(x), PyramidView.of(values), style, kind, label)
+        return cls(
+            name, np.asarray(x), PyramidView.of(values), style, kind, label, figure, has_points
+        )
 
     def position(self, x: float) -> int:
         """The first position at or beyond a place on the x axis."""

@@ -143,7 +143,7 @@ def plan_area(
 
 
 def _y_ticks(frame: Frame, scale: float, rows: int) -> list[Tick]:
-    count = max(1, (rows + 1) // 3)
+    count = max(1, min(rows // 2, 4 + rows // 8))
     bounds = frame.y[0] / scale, frame.y[1] / scale
     ticks = log_ticks(bounds, count) if frame.log_y else linear_ticks(bounds, count, _WIDEST_LABEL)
     return [Tick(value * scale, text) for value, text in ticks]

@@ -140,15 +140,24 @@ class MetricChart(Chart):
         )
         self.redraw()
 
+    def rows_above(self, rows: int) -> int:
+        """Rows above the chart: the header's."""
+        return 1
+
+    def draw_above(self, sheet: Sheet) -> None:
+        """Write what stands above the chart."""
+        draw_header(sheet, self.header, is_focused=self.has_focus, ascii_only=self.ascii_only)
+
     def draw(self, columns: int, rows: int) -> Picture:
         """Header and chart."""
         sheet = Sheet(columns, rows)
-        draw_header(sheet, self.header, is_focused=self.has_focus, ascii_only=self.ascii_only)
+        self.draw_above(sheet)
+        top = self.rows_above(rows)
         self._frame = frame_of(self.curves, self.view, self._frame)
         picture = draw_line_chart(
-            self.curves, self.view, columns, rows - 1, symbols=self.symbols, frame=self._frame
+            self.curves, self.view, columns, rows - top, symbols=self.symbols, frame=self._frame
         )
-        sheet.paste(0, 1, picture)
+        sheet.paste(0, top, picture)
         return sheet.picture()
 
     def action_move_cursor(self, direction: int) -> None:
@@ -250,7 +259,8 @@ class MetricChart(Chart):
         if self._frame is None:
             return None
         width, height = self.size
-        return area_of(self.curves, self.view, self._frame, width, height - 1, self.symbols)
+        rows = height - self.rows_above(height)
+        return area_of(self.curves, self.view, self._frame, width, rows, self.symbols)
 
     def _x_at(self, column: int) -> float | None:
         area = self._area()
