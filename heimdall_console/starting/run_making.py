@@ -12,14 +12,25 @@ import orjson
 from heimdall_console.starting.provenance import GitState, installed_versions, user_name
 from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
-from training_core.contract.config_template import config_values, flat_values, render_resolved
+from training_core.contract.config_template import (
+    config_values,
+    flat_values,
+    render_onto,
+    render_resolved,
+)
 from training_core.contract.datasets import read_summary, resolve_dataset
 from training_core.contract.errors import UsageError
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
 
 
 def make_run(
-    config: Config, source: Path | None, home: Path, *, name: str = "", parent: RunDir | None = None
+    config: Config,
+    source: Path | None,
+    home: Path,
+    *,
+    name: str = "",
+    parent: RunDir | None = None,
+    layout: str | None = None,
 ) -> RunDir:
     """Make the directory of a new run; `launcher.start_run` then trains it.
 
@@ -29,6 +40,7 @@ def make_run(
         home: Where runs live.
         name: For people; the configured prefix and the time when empty.
         parent: Run that this one repeats with changes, which are recorded.
+        layout: Text whose comments are kept instead of the file's.
 
     Raises:
         UsageError: No dataset is named.
@@ -41,7 +53,7 @@ def make_run(
     dataset = Path(config.data.dataset) if config.data.dataset else None
     summary = read_summary(dataset) if dataset else None
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    content = render_resolved(config, source)
+    content = render_resolved(config, source) if layout is None else render_onto(config, layout)
     versions = installed_versions()
     commit, dirty = git.read()
     info = RunInfo(

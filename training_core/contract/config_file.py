@@ -61,20 +61,34 @@ def read_source(path: Path) -> ConfigSource:
     try:
         # Editors of other systems put a mark at the beginning; it is no part of the text.
         text = read_regular(path).decode("utf-8-sig")
-        values = tomllib.loads(text)
     except OSError as error:
         problem = ConfigProblem("", f"cannot be read: {error.strerror}", str(path))
         raise ConfigError([problem]) from error
     except UnicodeDecodeError as error:
         problem = ConfigProblem("", f"is not UTF-8 text (byte {error.start})", str(path))
         raise ConfigError([problem]) from error
+    return parse_source(text, str(path))
+
+
+def parse_source(text: str, file: str = "") -> ConfigSource:
+    """Parse TOML text without validating it.
+
+    Args:
+        text: The text.
+        file: Where it came from; empty for text that has no file.
+
+    Raises:
+        ConfigError: It is not TOML.
+    """
+    try:
+        values = tomllib.loads(text)
     except RecursionError as error:
-        raise ConfigError([ConfigProblem("", "is nested too deeply", str(path))]) from error
+        raise ConfigError([ConfigProblem("", "is nested too deeply", file)]) from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
-        raise ConfigError([ConfigProblem("", f"is not TOML: {error}", str(path), line)]) from error
-    return ConfigSource(values, str(path), dict(_key_lines(text)))
+        raise ConfigError([ConfigProblem("", f"is not TOML: {error}", file, line)]) from error
+    return ConfigSource(values, file, dict(_key_lines(text)))
 
 
 def apply_overrides(source: ConfigSource, overrides: Sequence[str]) -> ConfigSource:

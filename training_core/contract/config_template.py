@@ -60,7 +60,11 @@ def render_template(config: Config) -> str:
 
 def render_resolved(config: Config, source: Path | None = None) -> str:
     """The whole configuration as TOML, built on the source file so that its comments stay."""
-    text = read_regular(source).decode() if source else ""
+    return render_onto(config, read_regular(source).decode() if source else "")
+
+
+def render_onto(config: Config, text: str) -> str:
+    """The whole configuration as TOML, built on a text so that its comments stay."""
     document = tomlkit.parse(text)
     _merge(document, config_values(config))
     return tomlkit.dumps(document)
