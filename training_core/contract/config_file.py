@@ -58,16 +58,24 @@ def read_source(path: Path) -> ConfigSource:
     Raises:
         ConfigError: The file cannot be read or is not TOML.
     """
+    return parse_source(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        ConfigError: It cannot be read, or is not UTF-8.
+    """
     try:
         # Editors of other systems put a mark at the beginning; it is no part of the text.
-        text = read_regular(path).decode("utf-8-sig")
+        return read_regular(path).decode("utf-8-sig")
     except OSError as error:
         problem = ConfigProblem("", f"cannot be read: {error.strerror}", str(path))
         raise ConfigError([problem]) from error
     except UnicodeDecodeError as error:
         problem = ConfigProblem("", f"is not UTF-8 text (byte {error.start})", str(path))
         raise ConfigError([problem]) from error
-    return parse_source(text, str(path))
 
 
 def parse_source(text: str, file: str = "") -> ConfigSource:
