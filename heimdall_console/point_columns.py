@@ -58,6 +58,7 @@ class PointColumns:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._length = 0
+        self._settled = 0
         self._room = _empty(names, _FIRST_CAPACITY)
 
     @property
@@ -67,8 +68,13 @@ class PointColumns:
 
     @property
     def points(self) -> Points:
-        """Views of the points, good until some are added or dropped."""
+        """Views of the points; what they show is never written again."""
         return self._room.at(slice(self._length))
+
+    def settle(self) -> int:
+        """How many points, from the first on, have stayed as they were at the last call."""
+        settled, self._settled = self._settled, self._length
+        return settled
 
     def extend(self, new: Points) -> None:
         """Add points; one at a step that is there already replaces it."""
@@ -89,12 +95,13 @@ class PointColumns:
 
     def drop_after(self, step: int) -> None:
         """Forget what lies beyond a step."""
-        self._length = int(np.searchsorted(self.points.steps, step, side="right"))
+        self._shrink(int(np.searchsorted(self.points.steps, step, side="right")))
 
     def split(self, names: Iterable[str]) -> "PointColumns":
         """Give some of the metrics columns of their own, with the points they have."""
         taken = PointColumns(names)
         taken.extend(self.points.of(taken.names))
+        taken._settled = min(self._settled, self._length)
         self._room = self._room.of(name for name in self.names if name not in taken.names)
         return taken
 
@@ -102,8 +109,15 @@ class PointColumns:
         """Remove the points from a step on and give them."""
         kept = int(np.searchsorted(self.points.steps, step, side="left"))
         removed = self._room.at(slice(kept, self._length))
-        self._length = kept
+        self._shrink(kept)
         return removed
+
+    def _shrink(self, length: int) -> None:
+        if length < self._length:
+            self._length = length
+            self._settled = min(self._settled, length)
+            # Views look at what is to be written anew: it is written elsewhere.
+            self._make_room(length, len(self._room))
 
     def _make_room(self, used: int, capacity: int) -> None:
         room = _empty(self.names, capacity)

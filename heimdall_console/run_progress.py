@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -98,6 +99,15 @@ class RunProgress:
         """Test metrics by their name without the split."""
         prefix = "test/"
         return {k.removeprefix(prefix): v for k, v in self.latest.items() if k.startswith(prefix)}
+
+    def snapshot(self) -> Self:
+        """A copy that later records do not change."""
+        copied = copy(self)
+        copied.latest, copied.alerts = dict(self.latest), dict(self.alerts)
+        copied.history = {name: list(past) for name, past in self.history.items()}
+        copied.artifacts = list(self.artifacts)
+        copied._bests, copied._marks = list(self._bests), self._marks.copy()
+        return copied
 
     def failure(self) -> HeimdallError:
         """The error that the worker wrote into its last record."""

@@ -16,7 +16,7 @@ _LARGEST: Final = 2**63 - 1
 class Series:
     """One metric: columns, one point a step, steps rising.
 
-    What the properties give are views; they are good until the store takes more records.
+    What the properties give are views that are never written again.
     """
 
     def __init__(self, name: str, columns: PointColumns) -> None:
