@@ -18,6 +18,8 @@ COMMANDS = {
     "evaluate": "Measure a model beside simple methods on the same rows.",
     "export": "Turn a checkpoint into a proved ONNX model.",
     "predict": "Locate the sessions of a dataset, without PyTorch.",
+    "checkpoints": "List, look into, prune and restore the checkpoints of a run.",
+    "jobs": "List, look into, cancel and repeat the jobs of this home.",
     "sync": "Publish what a run still owes to the servers.",
     "doctor": "Look at terminal, versions, home, queue, GPUs and servers.",
 }

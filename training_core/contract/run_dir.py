@@ -1,5 +1,6 @@
 """The directory of a run: its names and how it is made."""
 
+import calendar
 import itertools
 import os
 import re
@@ -157,6 +158,15 @@ def new_id(now: float) -> str:
     fraction = int(now % 1.0 * 0x1000)
     start = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{start}-{fraction:03x}{secrets.randbelow(0x1000):03x}"
+
+
+def id_time(run_id: str) -> float | None:
+    """When an id was made, seconds since 1970; None for one of another form."""
+    try:
+        whole_s = calendar.timegm(time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
+        return whole_s + int(run_id[16:19] or "0", 16) / 0x1000
+    except ValueError:
+        return None
 
 
 def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:

@@ -1,0 +1,96 @@
+"""What a job is at and what came of it, for a person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from heimdall_console.following.summary import proof_text
+from heimdall_console.formatting import age, count, duration, meters, plain, size
+from heimdall_console.job_rows import JobRow
+
+_BAR_CELLS = 10
+
+
+def progress_text(job: JobRow) -> str:
+    """What a living job is at: task, share, time left."""
+    if job.task is None:
+        return "starting" if job.started is None else "at work"
+    name, done, total = job.task
+    parts = [plain(name)]
+    if total:
+        parts.append(f"{100 * done // total} %")
+    elif done:
+        parts.append(count(done))
+    if job.remaining_s is not None:
+        parts.append(f"{duration(job.remaining_s)} left")
+    return "  ".join(parts)
+
+
+def bar_text(share: float, *, ascii_only: bool = False, cells: int = _BAR_CELLS) -> str:
+    """A bar of a share."""
+    full = round(min(1.0, max(0.0, share)) * cells)
+    on, off = ("#", "-") if ascii_only else ("━", "─")
+    return on * full + off * (cells - full)
+
+
+def outcome_text(job: JobRow, result: Mapping[str, Any]) -> str:
+    """What became of a job that has ended, in one line."""
+    if job.error is not None:
+        return plain(job.error.what)
+    if job.reason:
+        return plain(job.reason)
+    return result_text(job.kind, result)
+
+
+def result_text(kind: str, result: Mapping[str, Any]) -> str:
+    """What a job found, in one line; empty where it says nothing."""
+    if kind == "export":
+        return f"{size(_number(result, 'size_bytes'))}, {proof_text(result.get('proof'))}"
+    if kind in ("register", "set-alias"):
+        alias = f" @{result['alias']}" if result.get("alias") else ""
+        return plain(f"{result.get('name', '')} version {result.get('version', '?')}{alias}")
+    if kind == "download":
+        return plain(f"{result.get('files', 0)} files in {result.get('target', '')}")
+    if kind == "evaluate":
+        metrics = result.get("methods", {}).get("network", {}).get("metrics", {})
+        return f"median {meters(metrics.get('median_m'))}, 90 % {meters(metrics.get('p90_m'))}"
+    if kind == "predict":
+        return plain(f"{count(int(_number(result, 'rows')))} sessions")
+    if kind in ("synth", "import-wide-csv", "import-long-csv", "import-npy"):
+        return f"{count(int(_number(result, 'sessions')))} sessions"
+    if kind == "check":
+        return f"{result.get('errors', 0)} errors, {result.get('warnings', 0)} warnings"
+    return ""
+
+
+def _number(result: Mapping[str, Any], key: str) -> float:
+    value = result.get(key)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def fact_pairs(job: JobRow, result: Mapping[str, Any], now: float) -> list[tuple[str, str]]:
+    """Everything that is known of a job, as labels and values."""
+    pairs = [("job", plain(job.title)), ("id", job.id), ("status", job.status.value)]
+    if job.status.has_ended:
+        text = result_text(job.kind, result)
+        pairs += [("result", text)] if text and job.error is None else []
+    else:
+        pairs.append(("at", progress_text(job)))
+    if job.started is not None:
+        pairs.append(("took", duration((job.ended or now) - job.started)))
+    pairs.append(("started", age(now - job.created)))
+    if job.error is not None:
+        parts = (
+            ("error", job.error.what),
+            ("why", job.error.why),
+            ("unharmed", job.error.unharmed),
+            ("next", job.error.action),
+        )
+        pairs += [(label, plain(text)) for label, text in parts if text]
+    elif job.reason:
+        pairs.append(("reason", plain(job.reason)))
+    pairs += [
+        (plain(key).replace("_", " "), plain(value))
+        for key, value in job.arguments.items()
+        if value not in ("", None, {}, []) and key != "config"
+    ]
+    return [*pairs, ("folder", plain(job.path))]

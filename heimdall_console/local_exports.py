@@ -1,0 +1,124 @@
+"""Exported models on this disk: their proof, and the checkpoint that each was made from."""
+
+import contextlib
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from heimdall_console.job_rows import JobRow
+from heimdall_console.onnx_props import read_props
+from heimdall_console.publishing_state import read_publishing
+from training_core.contract.files import read_regular
+from training_core.contract.run_dir import RunDir
+from training_core.contract.run_status import RunStatus
+
+
+@dataclass(frozen=True)
+class LocalExport:
+    """One folder with a model and its proof."""
+
+    folder: Path
+    sha256: str
+    """Of model.onnx, as it was proved."""
+    size_bytes: int
+    created: float
+    """Seconds since 1970."""
+    proof: dict[str, Any]
+    """Content of proof.json."""
+    props: dict[str, Any]
+    """What the model says of itself: checkpoint_sha256, run_id, config_hash, …"""
+
+    @property
+    def model(self) -> Path:
+        """The ONNX file."""
+        return self.folder / "model.onnx"
+
+    @property
+    def checkpoint_sha256(self) -> str:
+        """Of the checkpoint that it was made from; empty where it does not say."""
+        return str(self.props.get("checkpoint_sha256") or "")
+
+
+def read_export(folder: Path) -> LocalExport | None:
+    """The export in a folder; None where there is no whole one."""
+    proof = read_proof(folder)
+    if not proof:
+        return None
+    try:
+        props = read_props(folder / "model.onnx")
+        created = (folder / "proof.json").stat().st_mtime
+    except OSError:
+        return None
+    size_bytes = proof.get("size_bytes")
+    return LocalExport(
+        folder=folder,
+        sha256=str(proof.get("sha256") or ""),
+        size_bytes=size_bytes if isinstance(size_bytes, int) else 0,
+        created=_time(props.get("created")) or created,
+        proof=proof,
+        props=props,
+    )
+
+
+def read_proof(folder: Path) -> dict[str, Any]:
+    """`proof.json` of a folder; empty where it is missing or damaged."""
+    with contextlib.suppress(OSError, orjson.JSONDecodeError):
+        found = orjson.loads(read_regular(folder / "proof.json"))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def exports_of(run: RunDir, jobs: Iterable[JobRow] = ()) -> list[LocalExport]:
+    """The exports of a run, the oldest first.
+
+    Args:
+        run: The run.
+        jobs: Jobs of the home: they may have exported its checkpoints to elsewhere.
+    """
+    folders: dict[Path, None] = {}
+    with contextlib.suppress(OSError):
+        folders |= dict.fromkeys(path for path in run.exports.iterdir() if path.is_dir())
+    for job in jobs:
+        target = job.arguments.get("target")
+        if job.kind == "export" and job.status is RunStatus.FINISHED and target:
+            folders[Path(str(target))] = None
+    found = (read_export(folder) for folder in folders)
+    return sorted((e for e in found if e is not None), key=lambda export: export.created)
+
+
+def registered_exports(run: RunDir, jobs: Iterable[JobRow] = ()) -> dict[str, tuple[str, ...]]:
+    """Where exports are registered: SHA-256 of a model → its versions, as `name v3 @alias`.
+
+    Args:
+        run: Whose publisher may have registered some.
+        jobs: Jobs of the home: they may have registered others.
+    """
+    records = list(read_publishing(run).registered)
+    for job in jobs:
+        if job.kind == "register" and job.status is RunStatus.FINISHED:
+            records.append(job.read_result())
+    found: dict[str, list[str]] = {}
+    for record in records:
+        name, version, sha256 = (record.get(key) for key in ("name", "version", "sha256"))
+        if name and version and sha256:
+            alias = f" @{record['alias']}" if record.get("alias") else ""
+            versions = found.setdefault(str(sha256), [])
+            versions[:] = [*(v for v in versions if not _is_version(v, name, version))]
+            versions.append(f"{name} v{version}{alias}")
+    return {sha256: tuple(versions) for sha256, versions in found.items()}
+
+
+def _time(text: object) -> float | None:
+    try:
+        return datetime.datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return None
+
+
+def _is_version(text: str, name: object, version: object) -> bool:
+    return text == f"{name} v{version}" or text.startswith(f"{name} v{version} @")

@@ -1,0 +1,121 @@
+"""Jobs: their rows, cancelling and repeating them."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from heimdall_console.job_control import cancel_job
+from heimdall_console.job_rows import JobIndex, find_job, job_title
+from heimdall_console.job_text import fact_pairs, outcome_text, progress_text, result_text
+from training_core.contract.errors import UsageError
+from training_core.contract.jobs import ExportArguments, JobDir, create_job
+from training_core.contract.lock import is_locked
+from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus
+
+# A worker of a job: it takes the lock, says how far it is, and stops when asked, or does not.
+_WORKER = """
+import signal, sys, time
+from pathlib import Path
+from training_core.contract.jobs import JobDir
+from training_core.contract.lock import WorkerLock
+from training_core.contract.run_log import RunLogWriter
+job, is_stubborn = JobDir(Path(sys.argv[1])), sys.argv[2] == "stubborn"
+asked = []
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+lock = WorkerLock(job.lock_path)
+with RunLogWriter(job.log_path) as log:
+    log.append("state", status="starting")
+    log.append("state", status="running")
+    log.append("task", name="export", done=1, total=4)
+    while not asked or is_stubborn:
+        time.sleep(0.01)
+    log.append("state", status="stopped", reason="The job was stopped, as asked", exit_code=4)
+"""
+
+
+def job_of(home: Path) -> JobDir:
+    return create_job(home, "export", ExportArguments(checkpoint=Path("/runs/x/best.ckpt")))
+
+
+def started(job: JobDir, kind: str = "willing") -> "subprocess.Popen[bytes]":
+    worker = subprocess.Popen(
+        [sys.executable, "-c", _WORKER, str(job.path), kind], start_new_session=True
+    )
+    deadline = time.monotonic() + 20
+    while not (is_locked(job.lock_path) and b"export" in job.log_path.read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return worker
+
+
+def test_rows_follow_a_job_from_its_start_to_its_end(isolated_home: Path) -> None:
+    index = JobIndex(isolated_home)
+    assert index.refresh() == []
+    job = job_of(isolated_home)
+    (row,) = index.refresh()
+    assert (row.status, row.kind, row.title) == (RunStatus.QUEUED, "export", "export best.ckpt")
+    with RunLogWriter(job.log_path) as log:
+        log.append("state", status="running")
+        log.append("task", name="export", done=1, total=4)
+    (row,) = index.refresh()
+    assert row.status is RunStatus.CRASHED
+    assert row.error is not None
+    assert "crashed" in outcome_text(row, {})
+    worker = started(other := job_of(isolated_home))
+    try:
+        row, _ = index.refresh()
+        assert (row.status, row.share_done, row.id) == (RunStatus.RUNNING, 0.25, other.id)
+        assert progress_text(row).startswith("export  25 %")
+    finally:
+        worker.kill()
+        worker.wait()
+    job.result_path.write_bytes(b'{"size_bytes": 1000000, "proof": {"ok": true}}')
+    with RunLogWriter(job.log_path) as log:
+        log.append("state", status="finished", exit_code=0)
+    row = find_job(isolated_home, job.id)
+    assert row.status is RunStatus.FINISHED
+    assert outcome_text(row, row.read_result()).startswith("1.0 MB, agrees with PyTorch")
+    assert ("id", job.id) in fact_pairs(row, row.read_result(), time.time())
+    (job.path / "job.json").write_text("[broken")
+    assert find_job(isolated_home, job.id).title == "unknown job"
+    with pytest.raises(UsageError):
+        find_job(isolated_home, "2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [("willing", RunStatus.STOPPED), ("stubborn", RunStatus.KILLED)]
+)
+def test_a_job_is_cancelled_by_asking_and_then_by_killing(
+    isolated_home: Path, kind: str, end: RunStatus
+) -> None:
+    job = job_of(isolated_home)
+    worker = started(job, kind)
+    assert cancel_job(job.path, 0.5 if kind == "stubborn" else 20) is end
+    worker.wait(10)
+    row = find_job(isolated_home, job.id)
+    assert row.status is end
+    with pytest.raises(UsageError, match="was not cancelled"):
+        cancel_job(job.path)
+
+
+def test_a_job_that_nobody_began_gets_its_end(isolated_home: Path) -> None:
+    job = job_of(isolated_home)
+    assert cancel_job(job.path, 0.1) is RunStatus.KILLED
+
+
+def test_titles_and_results_say_what_and_how(isolated_home: Path) -> None:
+    assert job_title(
+        "evaluate", {"model": "/x/b.ckpt", "dataset": "/d/campus", "split": "val"}
+    ) == ("evaluate b.ckpt on campus, val")
+    arguments = {"export": "/x/exports/best", "name": "campus", "alias": "champion"}
+    assert job_title("register", arguments) == "register best as campus @champion"
+    assert job_title("set-alias", {"name": "campus", "alias": "a", "version": 3}) == (
+        "set alias campus@a to v3"
+    )
+    result = {"methods": {"network": {"metrics": {"median_m": 12.25, "p90_m": None}}}}
+    assert result_text("evaluate", result) == "median 12.2 m, 90 % -"
+    assert result_text("register", {"name": "campus", "version": 3}) == "campus version 3"
