@@ -60,6 +60,7 @@ check: test lint types imports ## All that has to pass before a change is merged
 .PHONY: docs
 docs: environment ## Write the documents that are generated from the code
 	$(BIN)/python scripts/write_config_reference.py
+	$(BIN)/python scripts/write_key_card.py
 
 .PHONY: picture
 picture: environment ## Draw the README's picture from a real run
