@@ -71,7 +71,10 @@ class Canvas:
     def draw(self, mask: Mask, style: str, layer: int = 0) -> None:
         """Set the dots of a mask; on one layer dots add up and the later style counts."""
         parts = mask.reshape(self.rows, self.cell_height, self.columns, self.cell_width)
-        bits = np.einsum("rhcw,hw->rc", parts, self._weights)
+        bits = np.zeros((self.rows, self.columns), np.uint8)
+        for row, weights in enumerate(self._weights.tolist()):
+            for column, weight in enumerate(weights):
+                bits |= parts[:, row, :, column] * np.uint8(weight)
         self._put(bits, style, layer)
 
     def spans(

@@ -44,7 +44,7 @@ def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: in
     )
     if columns >= _LEAST_COLUMNS_FOR_SIDE and len(named) <= rows - 3:
         widest = max(text_width(curve.name) for curve in named) + 9
-        return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns * 2 // 5) + 1)
+        return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns * 2 // 5) + 2)
     return Legend(marks, top_rows=1 if rows >= _LEAST_ROWS_FOR_TOP else 0)
 
 
@@ -86,8 +86,8 @@ def _draw_top(sheet: Sheet, named: Sequence[tuple[Curve, str]], *, ascii_only: b
 def _draw_side(
     sheet: Sheet, area: PlotArea, named: Sequence[tuple[Curve, str]], *, ascii_only: bool
 ) -> None:
-    begin = area.column + area.columns + 1
-    width = area.side_columns - 1
+    begin = area.column + area.columns + 2
+    width = area.side_columns - 2
     values = [last_value(curve, area.frame.x[1]) for curve, _ in named]
     texts = [
         curve.figure
@@ -176,7 +176,7 @@ def notes_of(
         begin, end = visible(curve, frame.x)
         curve_missing, curve_infinite = curve.pyramid.odd_between(begin, end)
         missing, infinite = missing + curve_missing, infinite + curve_infinite
-        if frame.log_y and curve.pyramid.min_max(np.array([begin, end]))[0][0] <= 0:
+        if frame.log_y and curve.pyramid.extent(begin, end)[0] <= 0:
             hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
     if missing:
         notes.append((f"{missing:,} NaN", "alert"))

@@ -106,8 +106,7 @@ def visible(curve: Curve, x_range: Range) -> tuple[int, int]:
 
 def value_range(curve: Curve, x_range: Range) -> tuple[float, float]:
     """Least and greatest value within a range of x; NaN where there is none."""
-    low, high = curve.pyramid.min_max(np.array(visible(curve, x_range)))
-    return float(low[0]), float(high[0])
+    return curve.pyramid.extent(*visible(curve, x_range))
 
 
 def column_spans(

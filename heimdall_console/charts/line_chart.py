@@ -104,17 +104,15 @@ def _area(
 def _draw_grid(canvas: Canvas, area: PlotArea) -> None:
     """Faint dots at the labeled values, one every other cell."""
     rows = [
-        row
-        for tick in area.y_ticks
-        if tick.text and (row := _dot_row(area, tick.value)) is not None
+        row for tick in area.y_ticks if tick.text and (row := area.dot_row(tick.value)) is not None
     ]
     x = np.arange(0, area.dot_columns, 2 * canvas.cell_width)
-    for row in rows:
-        canvas.dots(x, np.full(len(x), row), "grid", _GRID)
+    y = np.array(rows, np.int64)
+    canvas.dots(np.tile(x, len(y)), np.repeat(y, len(x)), "grid", _GRID)
 
 
 def _draw_level(canvas: Canvas, area: PlotArea, value: float, style: str) -> None:
-    row = _dot_row(area, value)
+    row = area.dot_row(value)
     if row is not None:
         x = np.arange(area.dot_columns)
         x = x[x % (2 * canvas.cell_width) < canvas.cell_width]
@@ -136,8 +134,7 @@ def _draw_axes(sheet: Sheet, area: PlotArea, *, ascii_only: bool) -> None:
     side, tick_side, corner, floor, tick_floor = "|++-+" if ascii_only else "│┤└─┬"
     axis_column = area.column - 1
     named_rows = set()
-    for row in range(area.rows):
-        sheet.write(axis_column, area.row + row, side, "axis")
+    sheet.fill(axis_column, area.row, 1, area.rows, side, "axis")
     for value, text in area.y_ticks:
         row_at = area.cell_row(value)
         if row_at is None or not text or row_at in named_rows:
@@ -177,8 +174,3 @@ def _mark_best(sheet: Sheet, area: PlotArea, view: ChartView, *, ascii_only: boo
     if column is not None and row is not None:
         mark = "*" if ascii_only else "◆"
         sheet.write(area.column + column, area.row + row, mark, "best")
-
-
-def _dot_row(area: PlotArea, value: float) -> int | None:
-    row = float(area.to_row(np.array([value]))[0])
-    return round(row) if -0.5 <= row <= area.dot_rows - 0.5 else None

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from heimdall_console.charts.picture import Picture, Sheet, text_width
+from heimdall_console.charts.picture import Picture, Sheet
 
 GIB: Final = float(2**30)
 _LEAST_BAR: Final = 8
 _BAR_ROWS: Final = 5
+_SHORT_NAMES: Final = {"allocated": "alloc", "reserved": "resv", "others": "other", "total": "of"}
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,15 @@ def _draw_stacked(sheet: Sheet, figures: MemoryFigures, *, ascii_only: bool) -> 
 
 
 def _draw_figures(sheet: Sheet, bars: list[_Bar]) -> None:
+    names = {bar.name: bar.name for bar in bars}
+    if sum(len(bar.name) + len(memory_text(bar.size)) + 3 for bar in bars) + 2 > sheet.columns:
+        names |= _SHORT_NAMES
     column = 0
     for bar in bars:
-        text = f"{bar.name} {memory_text(bar.size)}"
-        if bar.name == "total" and bar.size is not None:
-            text += " GiB"
-        if column + text_width(text) > sheet.columns:
+        text = memory_text(bar.size) + (" GiB" if bar.name == "total" and bar.size else "")
+        name = names[bar.name]
+        if column + len(name) + 1 + len(text) > sheet.columns:
             return
-        sheet.write(column, 1, bar.name, "label")
-        sheet.write(column + len(bar.name) + 1, 1, text[len(bar.name) + 1 :], bar.style)
-        column += text_width(text) + 2
+        sheet.write(column, 1, name, "label")
+        sheet.write(column + len(name) + 1, 1, text, bar.style)
+        column += len(name) + len(text) + 3

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,18 +36,18 @@ class Picture:
 
     def row(self, number: int) -> list[tuple[str, str]]:
         """Runs of text of one style, from left to right."""
-        codes, styles = self.codes[number], self.styles[number]
-        text = codes.astype("<u4").tobytes().decode("utf-32-le")
-        ends = np.append(np.flatnonzero(styles[1:] != styles[:-1]) + 1, len(styles)).tolist()
-        runs = []
-        begin = 0
-        for end in ends:
-            part = text[begin:end]
-            if "\0" in part:
-                part = part.replace("\0", "")
-            if part:
-                runs.append((part, self.style_names[styles[begin]]))
-            begin = end
+        styles = self.styles[number]
+        text = self.codes[number].astype("<u4").tobytes().decode("utf-32-le")
+        cuts = ((styles[1:] != styles[:-1]).nonzero()[0] + 1).tolist()
+        ends = [*cuts, len(text)]
+        names = self.style_names
+        first_styles = styles[[0, *cuts]].tolist() if text else []
+        runs = [
+            (text[begin:end], names[style])
+            for begin, end, style in zip([0, *cuts], ends, first_styles, strict=False)
+        ]
+        if "\0" in text:
+            runs = [(cleaned, name) for part, name in runs if (cleaned := part.replace("\0", ""))]
         return runs
 
     def rows(self) -> list[list[tuple[str, str]]]:
@@ -62,7 +63,7 @@ class Picture:
         numbers = {name: number for number, name in enumerate(self.style_names)}
         same = np.array([numbers.get(name, -1) for name in before.style_names])
         changed: npt.NDArray[np.bool_] = (self.codes != before.codes) | (
-            self.styles != same[before.styles]
+            (self.styles != same[before.styles]) & (self.codes != SPACE)
         )
         return changed
 
@@ -94,13 +95,19 @@ class Sheet:
         begin, end = max(0, column), min(self.columns, column + len(codes))
         if begin >= end:
             return
-        part = codes[begin - column : end - column]
-        if part[0] == 0:
-            part[0] = SPACE
-        if end < column + len(codes) and codes[end - column] == 0:
-            part[-1] = SPACE
-        self.codes[row, begin:end] = part
+        self.codes[row, begin:end] = codes[begin - column : end - column]
         self.styles[row, begin:end] = self.style(style)
+        # A wide character that is cut in two leaves no half.
+        if begin > column and codes[begin - column] == 0:
+            self.codes[row, begin] = SPACE
+        if end < column + len(codes) and codes[end - column] == 0:
+            self.codes[row, end - 1] = SPACE
+
+    def fill(self, column: int, row: int, columns: int, rows: int, mark: str, style: str) -> None:
+        """Put one character into a rectangle of cells that lies on the sheet."""
+        place = np.s_[row : row + rows, column : column + columns]
+        self.codes[place] = ord(mark)
+        self.styles[place] = self.style(style)
 
     def write_right(self, end: int, row: int, text: str, style: str = "") -> None:
         """Put text into cells so that it ends before column `end`."""
@@ -116,10 +123,14 @@ class Sheet:
         self.styles[place] = numbers[picture.styles[:height, :width]]
 
     def picture(self) -> Picture:
-        """What was written."""
-        return Picture(self.codes, self.styles, tuple(self._names))
+        """What was written; blanks take the style before them, which leaves fewer runs."""
+        places = np.where(self.codes != SPACE, np.arange(self.columns), 0)
+        np.maximum.accumulate(places, axis=1, out=places)
+        styles = np.take_along_axis(self.styles, places, axis=1)
+        return Picture(self.codes, styles, tuple(self._names))
 
 
+@lru_cache(maxsize=2048)
 def cell_codes(text: str) -> Codes:
     """One code point a cell: wide characters are followed by 0, marks without width left out."""
     if text.isascii() and text.isprintable():

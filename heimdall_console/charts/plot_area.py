@@ -62,12 +62,22 @@ class PlotArea:
             rows: Floats = np.clip(share * (self.dot_rows - 1), -self.dot_rows, 2.0 * self.dot_rows)
         return rows
 
+    def dot_row(self, value: float) -> int | None:
+        """The row of dots of a value; None outside."""
+        low, high = self.frame.y
+        if not math.isfinite(value) or (self.frame.log_y and value <= 0):
+            return None
+        if self.frame.log_y:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        row = (high / 2 - value / 2) / (high / 2 - low / 2) * (self.dot_rows - 1)
+        return round(row) if -0.5 <= row <= self.dot_rows - 0.5 else None
+
     def cell_row(self, value: float) -> int | None:
         """The row of cells of a value, counted within the plot; None outside."""
-        row = self.to_row(np.array([value]))[0]
-        if not -0.5 <= row <= self.dot_rows - 0.5:
+        row = self.dot_row(value)
+        if row is None:
             return None
-        return min(self.rows - 1, max(0, round(float(row)) // cell_shape(self.symbols)[0]))
+        return min(self.rows - 1, max(0, row) // cell_shape(self.symbols)[0])
 
     def cell_column(self, x: float) -> int | None:
         """The column of cells of a place on the x axis, counted within the plot."""
@@ -143,7 +153,7 @@ def plan_area(
 
 
 def _y_ticks(frame: Frame, scale: float, rows: int) -> list[Tick]:
-    count = max(1, min(rows // 2, 4 + rows // 8))
+    count = max(1, min((rows - 1) // 2, 4 + rows // 8))
     bounds = frame.y[0] / scale, frame.y[1] / scale
     ticks = log_ticks(bounds, count) if frame.log_y else linear_ticks(bounds, count, _WIDEST_LABEL)
     return [Tick(value * scale, text) for value, text in ticks]

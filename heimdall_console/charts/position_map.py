@@ -107,10 +107,11 @@ def draw_map(
     canvas = Canvas(scale.columns, scale.rows, symbols)
     ascii_only = symbols == "ascii"
     has_pairs = len(points.estimates) == len(points.truths)
-    if has_pairs:
-        _draw_lines(canvas, scale, points.truths, points.estimates, "error", _ERROR)
     # Single marks can be told apart without color, dots can be more.
     is_sparse = len(points.truths) * _CELLS_A_POINT <= scale.columns * scale.rows
+    if has_pairs:
+        style = "error" if is_sparse else "error-raw"
+        _draw_lines(canvas, scale, points.truths, points.estimates, style, _ERROR)
     if not is_sparse:
         canvas.dots(*_dots(canvas, scale, points.truths), "truth", _TRUTH)
         canvas.dots(*_dots(canvas, scale, points.estimates), "estimate", _ESTIMATE)

@@ -11,11 +11,12 @@ Whole = npt.NDArray[np.int64]
 
 _SHIFT: Final = 4
 _FAN: Final = 1 << _SHIFT  # values to a bucket, buckets to a bucket of the next level
-_PLACES: Final = np.arange(_FAN)
+_PLACES: Final = np.arange(_FAN)[:, None]
 _FIRST_ROWS: Final = 4
 
 # Arrays are kept as rows of sixteen: a bucket of the next level is one row of this one.
 _Rows = npt.NDArray[np.float64]  # (rows, 16)
+_Pairs = npt.NDArray[np.float64]  # (2, rows, 16): least values, greatest with the sign turned
 
 
 class PyramidView:
@@ -24,7 +25,8 @@ class PyramidView:
     Args:
         rows: The values in rows of sixteen, with room at the end.
         length: How many of them count.
-        levels: Least and greatest of every complete bucket, from the finest level up.
+        levels: Of every complete bucket the least value and the greatest with its sign turned,
+            from the finest level up.
         odd: Positions of NaN and infinities, rising.
         generation: Rises whenever values were taken away.
     """
@@ -33,7 +35,7 @@ class PyramidView:
         self,
         rows: _Rows,
         length: int,
-        levels: Sequence[tuple[_Rows, _Rows]],
+        levels: Sequence[_Pairs],
         odd: Whole,
         generation: int = 0,
     ) -> None:
@@ -66,6 +68,31 @@ class PyramidView:
         missing = int(np.isnan(self.values[self.odd[begin:end]]).sum())
         return missing, int(end - begin) - missing
 
+    def extent(self, first: int, last: int) -> tuple[float, float]:
+        """Least and greatest finite value at positions from `first` to before `last`.
+
+        NaN where there is none.
+        """
+        first, last = max(0, first), min(last, self._length)
+        parts: list[_Pairs] = []
+        for level in (None, *self._levels):
+            if first >= last:
+                break
+            inner_first, inner_last = (first + _FAN - 1) >> _SHIFT, last >> _SHIFT
+            if inner_first >= inner_last:
+                stretches = [(first, last)]
+                inner_first = inner_last
+            else:
+                stretches = [(first, inner_first << _SHIFT), (inner_last << _SHIFT, last)]
+            for begin, end in stretches:
+                if begin < end:
+                    parts.append(self._pairs(level, begin, end))
+            first, last = inner_first, inner_last
+        if not parts:
+            return np.nan, np.nan
+        low, turned = np.concatenate(parts, axis=1).min(axis=1).tolist()
+        return (low, -turned) if low <= -turned else (np.nan, np.nan)
+
     def min_max(self, edges: Whole) -> tuple[Floats, Floats]:
         """Least and greatest finite value between each two neighboring edges.
 
@@ -77,20 +104,59 @@ class PyramidView:
         """
         bounds = np.clip(edges, 0, self._length)
         first, last = bounds[:-1], bounds[1:]
-        low = np.full(len(first), np.inf)
-        high = np.full(len(first), -np.inf)
-        for lows, highs in ((self._rows, self._rows), *self._levels):
-            if not (first < last).any():
-                break
+        found = np.full((2, len(first)), np.inf)
+        for level in (None, *self._levels):
             inner_first, inner_last = (first + _FAN - 1) >> _SHIFT, last >> _SHIFT
             is_single = inner_first > inner_last  # both ends lie within one row
             head = np.where(is_single, last, inner_first << _SHIFT)
-            _fold(lows, highs, first, head, low, high)
-            _fold(lows, highs, np.maximum(inner_last << _SHIFT, head), last, low, high)
+            tail = np.maximum(inner_last << _SHIFT, head)
+            self._fold(level, first, head, tail, last, found)
             first, last = inner_first, np.maximum(inner_first, inner_last)
+            if not (first < last).any():
+                break
+        low, high = found[0], -found[1]
         is_empty = low > high
         low[is_empty] = high[is_empty] = np.nan
         return low, high
+
+    def _pairs(self, level: _Pairs | None, begin: int, end: int) -> _Pairs:
+        """Least and turned greatest of single places of a level; of the values for None."""
+        if level is not None:
+            return level.reshape(2, -1)[:, begin:end]
+        values = self._rows.reshape(-1)[begin:end]
+        return np.where(np.isfinite(values), np.stack([values, -values]), np.inf)
+
+    def _fold(
+        self,
+        level: _Pairs | None,
+        first: Whole,
+        head: Whole,
+        tail: Whole,
+        last: Whole,
+        found: _Pairs,
+    ) -> None:
+        """Fold the two ends of every column, each within one row, into what was found."""
+        begin, end = np.concatenate([first, tail]), np.concatenate([head, last])
+        touched = np.flatnonzero(begin < end)
+        if not len(touched):
+            return
+        # Sixteen places for each, its last one again where it has fewer.
+        place = np.minimum(begin[touched] + _PLACES, end[touched] - 1)
+        if level is None:
+            values = self._rows.reshape(-1).take(place)
+            if len(self.odd):
+                is_odd = ~np.isfinite(values)
+                low, turned = values.copy(), -values
+                low[is_odd] = turned[is_odd] = np.inf
+                folded = np.stack([low.min(axis=0), turned.min(axis=0)])
+            else:
+                folded = np.stack([values.min(axis=0), -values.max(axis=0)])
+        else:
+            folded = level.reshape(2, -1).take(place, axis=1).min(axis=1)
+        both = np.full((2, len(first) * 2), np.inf)
+        both[:, touched] = folded
+        np.minimum(found, both[:, : len(first)], out=found)
+        np.minimum(found, both[:, len(first) :], out=found)
 
 
 class Pyramid:
@@ -100,7 +166,7 @@ class Pyramid:
         self._length = 0
         self._generation = 0
         self._rows: _Rows = np.empty((_FIRST_ROWS, _FAN))
-        self._levels: list[tuple[_Rows, _Rows, int]] = []
+        self._levels: list[tuple[_Pairs, int]] = []
         self._odd: Whole = np.empty(0, np.int64)
 
     def __len__(self) -> int:
@@ -135,62 +201,46 @@ class Pyramid:
 
     def view(self) -> PyramidView:
         """The series as it is now."""
-        levels = [(lows, highs) for lows, highs, _ in self._levels]
+        levels = [level for level, _ in self._levels]
         return PyramidView(self._rows, self._length, levels, self._odd, self._generation)
 
     def _raise_levels(self) -> None:
         """Fold the buckets that became complete, level by level."""
-        lows = highs = self._rows
-        is_raw = True
         count = self._length
         for height in range(64):
             complete = count >> _SHIFT
             if not complete:
                 return
             if height == len(self._levels):
-                self._levels.append(
-                    (np.empty((_FIRST_ROWS, _FAN)), np.empty((_FIRST_ROWS, _FAN)), 0)
-                )
-            own_lows, own_highs, known = self._levels[height]
+                self._levels.append((np.empty((2, _FIRST_ROWS, _FAN)), 0))
+            level, known = self._levels[height]
             if known < complete:
-                own_lows = _with_room(own_lows, complete, known)
-                own_highs = _with_room(own_highs, complete, known)
                 place = slice(known, complete)
-                low_part, high_part = lows[place], highs[place]
-                if is_raw and len(self._odd) and self._odd[-1] >= known << _SHIFT:
-                    is_finite = np.isfinite(low_part)
-                    low_part = np.where(is_finite, low_part, np.inf)
-                    high_part = np.where(is_finite, high_part, -np.inf)
-                own_lows.reshape(-1)[place] = low_part.min(axis=1)
-                own_highs.reshape(-1)[place] = high_part.max(axis=1)
-                self._levels[height] = (own_lows, own_highs, complete)
-            lows, highs, count, is_raw = own_lows, own_highs, complete, False
+                level = _with_room(level, complete, known)
+                flat = level.reshape(2, -1)
+                if height:
+                    flat[:, place] = self._levels[height - 1][0][:, place].min(axis=2)
+                else:
+                    flat[:, place] = self._fold_values(place)
+                self._levels[height] = (level, complete)
+            count = complete
+
+    def _fold_values(self, rows: slice) -> _Pairs:
+        values = self._rows[rows]
+        if len(self._odd) and self._odd[-1] >= rows.start << _SHIFT:
+            is_finite = np.isfinite(values)
+            low = np.where(is_finite, values, np.inf).min(axis=1)
+            return np.stack([low, -np.where(is_finite, values, -np.inf).max(axis=1)])
+        return np.stack([values.min(axis=1), -values.max(axis=1)])
 
 
-def _fold(lows: _Rows, highs: _Rows, first: Whole, last: Whole, low: Floats, high: Floats) -> None:
-    """Fold stretches that lie within one row each into `low` and `high`."""
-    touched = np.flatnonzero(first < last)
-    if not len(touched):
-        return
-    start, stop = first[touched], last[touched]
-    rows = start >> _SHIFT
-    offset = rows << _SHIFT
-    place = offset[:, None] + _PLACES
-    inside = (place >= start[:, None]) & (place < stop[:, None])
-    low_part = lows[rows]
-    if lows is highs:
-        inside &= np.isfinite(low_part)
-        high_part = low_part
-    else:
-        high_part = highs[rows]
-    low[touched] = np.minimum(low[touched], np.where(inside, low_part, np.inf).min(axis=1))
-    high[touched] = np.maximum(high[touched], np.where(inside, high_part, -np.inf).max(axis=1))
-
-
-def _with_room(rows: _Rows, length: int, used: int) -> _Rows:
+def _with_room(rows: npt.NDArray[np.float64], length: int, used: int) -> npt.NDArray[np.float64]:
     """The rows, or a larger copy of them where `length` values do not fit."""
-    if rows.size >= length:
+    count = rows.shape[-2]
+    if count * _FAN >= length:
         return rows
-    larger = np.empty((max(-(-length // _FAN), len(rows) * 3 // 2 + 1), _FAN))
-    larger.reshape(-1)[:used] = rows.reshape(-1)[:used]
+    larger = np.empty((*rows.shape[:-2], max(-(-length // _FAN), count * 3 // 2 + 1), _FAN))
+    # All that was written before, and no more: what lies behind may be anything.
+    kept = -(-used // _FAN)
+    larger[..., :kept, :] = rows[..., :kept, :]
     return larger

@@ -120,12 +120,11 @@ class Chart(Widget, can_focus=True):
             self._strips = [None] * self._picture.row_count
             self.refresh()
             return
-        changed = self._picture.changed_cells(before)
-        rows = np.flatnonzero(changed.any(axis=1)).tolist()
-        if rows:
-            for row in rows:
-                self._strips[row] = None
-            self.refresh(*(region for row in rows for region in _stretches(changed[row], row)))
+        regions = _stretches(self._picture.changed_cells(before))
+        if regions:
+            for region in regions:
+                self._strips[region.y] = None
+            self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         """A row of the picture."""
@@ -180,10 +179,18 @@ def _dimmer(style: Style) -> Style:
     return style + Style(color=Color.from_triplet(blended))
 
 
-def _stretches(changed: "npt.NDArray[np.bool_]", row: int) -> list[Region]:
-    """The changed cells of a row, those near one another in one piece."""
-    cells = np.flatnonzero(changed)
-    cuts = np.flatnonzero(np.diff(cells) > _NEAR_CELLS)
-    begins = cells[np.append(0, cuts + 1)].tolist()
-    ends = cells[np.append(cuts, -1)].tolist()
-    return [Region(a, row, b + 1 - a, 1) for a, b in zip(begins, ends, strict=True)]
+def _stretches(changed: "npt.NDArray[np.bool_]") -> list[Region]:
+    """The changed cells of all rows; those near one another in a row are one stretch."""
+    rows, columns = changed.nonzero()
+    if not len(rows):
+        return []
+    is_cut = (rows[1:] != rows[:-1]) | (columns[1:] - columns[:-1] > _NEAR_CELLS)
+    cuts = is_cut.nonzero()[0]
+    begins = np.concatenate([[0], cuts + 1])
+    ends = np.concatenate([cuts, [len(rows) - 1]])
+    return [
+        Region(begin, row, end + 1 - begin, 1)
+        for row, begin, end in zip(
+            rows[begins].tolist(), columns[begins].tolist(), columns[ends].tolist(), strict=True
+        )
+    ]
