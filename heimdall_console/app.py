@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from heimdall_console.run_index import RunSummary
+    from heimdall_console.tour.guide import Guide
 
 _MINUTE_S = 60.0
 _PREPARE_AFTER_S = 0.5
@@ -49,6 +50,7 @@ class HeimdallApp(Navigation):
         preferences: What is remembered; in memory only when None.
         clock: Seconds since 1970.
         host: Name of the machine.
+        guide: What a tour says on every screen; None outside of one.
     """
 
     TITLE = "heimdall"
@@ -70,6 +72,7 @@ class HeimdallApp(Navigation):
         preferences: Preferences | None = None,
         clock: Callable[[], float] = time.time,
         host: str = "",
+        guide: "Guide | None" = None,
     ) -> None:
         send_changed_cells_only()
         # Textual reads the class's; which screen is the first depends on how we were called.
@@ -79,6 +82,9 @@ class HeimdallApp(Navigation):
         self.ascii_only = ascii_only
         self.now = clock
         self.host = host or platform.node().partition(".")[0]
+        self.guide = guide
+        if guide is not None:
+            self.bind("f10", "hide_guide", show=False)
         self.runs: tuple[RunSummary, ...] | None = None
         self.jobs: tuple[Any, ...] | None = None
         self.selection = Selection(run_ids=run_ids)
@@ -147,6 +153,13 @@ class HeimdallApp(Navigation):
         for screen in self.open_screens():
             if screen.is_current:
                 screen.minute_passed()
+
+    def action_hide_guide(self) -> None:
+        """Say no more of the tour."""
+        if self.guide is not None:
+            self.guide.is_wanted = False
+            for screen in self.open_screens():
+                screen.follow_guide()
 
     async def action_quit(self) -> None:
         """Leave; the last line on the terminal says what keeps running."""

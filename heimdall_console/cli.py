@@ -18,9 +18,11 @@ COMMANDS = {
     "evaluate": "Measure a model beside simple methods on the same rows.",
     "export": "Turn a checkpoint into a proved ONNX model.",
     "predict": "Locate the sessions of a dataset, without PyTorch.",
+    "models": "List registered models, move their aliases, download their files.",
     "checkpoints": "List, look into, prune and restore the checkpoints of a run.",
     "jobs": "List, look into, cancel and repeat the jobs of this home.",
     "sync": "Publish what a run still owes to the servers.",
+    "tour": "Try the console on a recorded training, without data and without a GPU.",
     "doctor": "Look at terminal, versions, home, queue, GPUs and servers.",
 }
 """Name → one line; the module of the same name in `commands` has the rest."""

@@ -4,10 +4,14 @@ import codecs
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heimdall_console.preferences import Preferences, preferences_path
 from training_core.contract.errors import UsageError
 from training_core.contract.home import home_path
+
+if TYPE_CHECKING:
+    from heimdall_console.tour.guide import Guide
 
 
 def is_screen() -> bool:
@@ -30,6 +34,7 @@ def open_console(
     readonly: bool = False,
     ascii_only: bool = False,
     theme: str = "",
+    guide: "Guide | None" = None,
 ) -> int:
     """Show the console until the person leaves it; the return value is the exit code.
 
@@ -39,6 +44,7 @@ def open_console(
         readonly: Whether nothing may be started, changed or removed.
         ascii_only: Whether only ASCII is drawn; so it is where the terminal knows no more.
         theme: Name of a theme; the remembered one when empty.
+        guide: What a tour says on every screen; None outside of one.
 
     Raises:
         UsageError: This is no terminal.
@@ -59,6 +65,7 @@ def open_console(
         ascii_only=ascii_only or not can_show_unicode(),
         theme=theme,
         preferences=Preferences(preferences_path()),
+        guide=guide,
     )
     said = app.run()
     if said:

@@ -58,6 +58,13 @@ def test_both_packages_are_shipped_whole(distributions: tuple[set[str], set[str]
             assert name in in_sdist
 
 
+def test_the_recording_of_the_tour_is_shipped(
+    distributions: tuple[set[str], set[str]],
+) -> None:
+    for names in distributions:
+        assert "heimdall_console/tour/recording.tar.xz" in names
+
+
 def test_the_wheel_carries_its_license_and_nothing_foreign(
     distributions: tuple[set[str], set[str]],
 ) -> None:

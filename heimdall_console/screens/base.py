@@ -161,6 +161,10 @@ class BaseScreen(Screen[None]):
         """Top bar, body, footer."""
         yield TopBar(self.NAME, self.console_app.host)
         yield from self.compose_body()
+        if self.console_app.guide is not None:
+            from heimdall_console.widgets.tour_hint import TourHint
+
+            yield TourHint(self.console_app.guide)
         yield KeyHints()
 
     def on_mount(self) -> None:
@@ -188,6 +192,14 @@ class BaseScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """The screen is seen."""
         self.call_after_refresh(self.on_shown)
+        self.call_after_refresh(self.follow_guide)
+
+    def follow_guide(self) -> None:
+        """Show what the tour says here; nothing outside of one."""
+        if self.console_app.guide is not None:
+            from heimdall_console.widgets.tour_hint import TourHint
+
+            self.query_one(TourHint).follow(self.NAME)
 
     def refresh_hints(self) -> None:
         """The actions that are possible have changed."""
