@@ -193,7 +193,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
             (_eta, lambda row, c: row.eta_s),
             11,
             is_number=True,
-            drops=4,
+            drops=6,
         ),
         _column(
             "took",
@@ -202,7 +202,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
             (_took, lambda row, c: row.took_s(c.now_s)),
             11,
             is_number=True,
-            drops=6,
+            drops=7,
             is_large_first=True,
         ),
         _column(
@@ -220,7 +220,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
             "the metric over its steps; why it failed",
             (_note, lambda row, c: c.figures.value(row, c.metric, "last") if c.metric else None),
             12,
-            drops=7,
+            drops=4,
         ),
         _column("source", "source", "this disk, MLflow, or both", (_source, _source), 6),
         _column("user", "user", "who made it", _plain_field("user"), 10),

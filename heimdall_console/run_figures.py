@@ -103,7 +103,9 @@ def read_figures(log: Path) -> dict[str, Figures]:
     reader = RunLogReader(log)
     while records := reader.read_new(PIECE_BYTES):
         store.take(records)
-    return {name: _figures(series.values.tolist()) for name, series in store.series.items()}
+    return {
+        name: figures_of_values(series.values.tolist()) for name, series in store.series.items()
+    }
 
 
 def figures_of(said: Mapping[str, Any]) -> Figures:
@@ -117,7 +119,8 @@ def figures_of(said: Mapping[str, Any]) -> Figures:
     )
 
 
-def _figures(values: list[float]) -> Figures:
+def figures_of_values(values: list[float]) -> Figures:
+    """The figures of a metric whose values are all known."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return Figures(len(values))

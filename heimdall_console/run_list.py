@@ -74,6 +74,11 @@ class RunList:
             # The name that was not known may have come.
             self.set_query(self.query_text)
 
+    def seen_columns(self) -> tuple[Column, ...]:
+        """The chosen columns without those that would be empty: nothing is left to do for ended runs."""
+        has_eta = any(row.eta_s is not None for row in self.rows.rows.values())
+        return tuple(column for column in self.columns if has_eta or column.id != "eta")
+
     def choose_metric(self, name: str) -> None:
         """Show another metric; empty for the usual one."""
         self.metric = name

@@ -100,7 +100,7 @@ class RunsScreen(RunsActions):
         super().on_mount()
         self.query_one("#runs-problem").display = False
         self.query_one("#runs-empty").display = False
-        self.table.set_columns(self.runs.columns)
+        self.table.set_columns(self.runs.seen_columns())
         self.table.focus()
         self.show_order()
 
@@ -222,8 +222,10 @@ class RunsScreen(RunsActions):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+        self.table.set_columns(self.runs.seen_columns())
         self.table.set_lines(self.runs.lines())
         self.show_count()
+        self.show_order()
         self._show_emptiness()
         self._show_preview()
 
@@ -333,7 +335,6 @@ class RunsScreen(RunsActions):
         self.query_one("#runs-order", Static).update(f"{metric}  {by} ")
         self.table.sort_column = self.runs.sort_id
         self.table.is_descending = self.runs.is_descending
-        self.table.redraw()
 
     def _show_tracking(self) -> None:
         panel = self.query_one("#runs-panel")

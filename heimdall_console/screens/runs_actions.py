@@ -154,7 +154,7 @@ class RunsActions(BaseScreen):
             if ids is not None:
                 self.runs.columns = usable_columns(ids)
                 self.console_app.remember("runs", "columns", ids)
-                self.table.set_columns(self.runs.columns)
+                self.table.set_columns(self.runs.seen_columns())
                 self.want_figures()
 
         shown = [column.id for column in self.runs.columns]

@@ -36,7 +36,7 @@ class RunPreview(VerticalScroll, can_focus=False):
 
     DEFAULT_CSS: ClassVar[str] = """
     RunPreview {
-        width: 44;
+        width: 46;
         height: 1fr;
         padding: 0 1;
         scrollbar-size-vertical: 1;

@@ -142,6 +142,7 @@ class RunTable(ScrollView, can_focus=True):
         self._places: dict[str, int] = {}
         self._cursor = 0
         self._shift = 0
+        self._is_untouched = True
         self._placed: list[Placed] = []
         self._longest_name = 0
 
@@ -159,9 +160,10 @@ class RunTable(ScrollView, can_focus=True):
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Show other columns."""
-        self._columns = tuple(columns)
-        self._shift = 0
-        self._arrange()
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self._shift = 0
+            self._arrange()
 
     def set_lines(self, lines: "list[Line]") -> None:
         """Show other lines; the cursor stays on its run, and the run at its height."""
@@ -172,6 +174,9 @@ class RunTable(ScrollView, can_focus=True):
         self._lines = lines
         self._places = {line.key: place for place, line in enumerate(lines)}
         place = self._places.get(before.key) if before is not None else None
+        if self._is_untouched:
+            # Nobody has looked for a run yet: the first one is as good as any.
+            place = 0
         if place is None:
             place = min(self._cursor, max(0, len(lines) - 1))
         self._cursor = place
@@ -254,6 +259,7 @@ class RunTable(ScrollView, can_focus=True):
 
     def _move_to(self, place: int) -> None:
         place = min(max(0, place), max(0, len(self._lines) - 1))
+        self._is_untouched = False
         if place == self._cursor:
             return
         self._cursor = place

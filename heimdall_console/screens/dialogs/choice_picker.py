@@ -8,17 +8,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from heimdall_console.formatting import plain, shortened
+from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.screens.dialogs.dialog import Dialog
 from heimdall_console.widgets.text_field import TextField
 
 Answer = TypeVar("Answer")
 
 MOST_SHOWN: Final = 300
-_LONGEST: Final = 60
+_WIDTH: Final = 76
+_FRAME: Final = 8
 
 
 class SearchedList(Dialog[Answer], Generic[Answer]):
@@ -55,7 +57,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
     def compose(self) -> ComposeResult:
         """Field, list, keys."""
         with Vertical(classes="dialog") as box:
-            box.border_title = self._heading
+            box.border_title = Content(plain(self._heading))
             yield TextField(placeholder="type a part of a name", id="search")
             yield OptionList(id="found", markup=False)
             yield Static(self._hint, classes="dialog--hint", markup=False)
@@ -92,8 +94,12 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
 
     def line(self, name: str, about: str) -> Text:
         """One choice."""
-        text = Text(f"{shortened(plain(shown_name(name)), _LONGEST):<34} ", no_wrap=True)
-        text.append(plain(about), self.app.theme_variables.get("muted", ""))
+        room = min(_WIDTH, int(0.96 * self.app.size.width)) - _FRAME
+        said = plain(about)
+        shown = shortened(plain(shown_name(name)), max(8, room - cell_width(said) - 4))
+        blanks = " " * max(2, room - cell_width(shown) - cell_width(said) - 2)
+        text = Text(shown + blanks, no_wrap=True)
+        text.append(said, self.app.theme_variables.get("muted", ""))
         return text
 
     def highlighted(self) -> str:

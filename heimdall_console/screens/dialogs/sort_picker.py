@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from textual.app import ComposeResult
+from textual.content import Content
 
-from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
+from heimdall_console.formatting import plain
+from heimdall_console.screens.dialogs.choice_picker import ChoicePicker, shown_name
 
 
 class SortPicker(ChoicePicker):
@@ -22,14 +23,9 @@ class SortPicker(ChoicePicker):
         super().__init__("Sort by", columns, current)
         self._is_descending = is_descending
 
-    def compose(self) -> ComposeResult:
-        """As every list, with the present order in the border."""
-        yield from super().compose()
-
     def on_mount(self) -> None:
         """Say what is sorted by now."""
         super().on_mount()
         way = "largest first" if self._is_descending else "smallest first"
-        self.query_one(".dialog").border_subtitle = f"now by {self._current}, {way}".replace(
-            "[", "("
-        )
+        now = f"now by {shown_name(self._current)}, {way}"
+        self.query_one(".dialog").border_subtitle = Content(plain(now))
