@@ -78,6 +78,7 @@ bench: environment ## Run the benchmarks and print their ratios
 	$(BIN)/python benchmarks/export_speed.py
 	$(BIN)/python benchmarks/training_overhead.py
 	$(BIN)/python benchmarks/command_answer.py
+	$(BIN)/python benchmarks/redraw.py
 	@if [ -d "$(MEASURED_DATA)/powder_frs_rss" ]; then \
 	  echo "$(BIN)/python benchmarks/powder_accuracy.py $(MEASURED_DATA)/powder_frs_rss"; \
 	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \

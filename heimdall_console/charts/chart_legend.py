@@ -197,7 +197,7 @@ def draw_corner(
         return
     height = len(shown)
     right, low = area.columns - width, area.rows - height
-    taken = canvas.is_taken & (canvas.layers > 0)
+    taken = canvas.is_taken
     corners = [(right, 0), (right, low), (0, 0), (0, low)]
     column, row = min(
         corners, key=lambda c: int(taken[c[1] : c[1] + height, c[0] : c[0] + width].sum())

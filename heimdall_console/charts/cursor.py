@@ -51,7 +51,7 @@ def draw_cursor(
         return
     line = "|" if ascii_only else "│"
     for row in range(area.rows):
-        if canvas.layer_at(column, row) <= 0:
+        if canvas.layer_at(column, row) < 0:
             sheet.write(area.column + column, area.row + row, line, "cursor")
     values = cursor_values(curves, view.cursor_x)
     point = "o" if ascii_only else "●"

@@ -100,6 +100,8 @@ def position_after(x: Floats | Whole, place: float) -> int:
 def visible(curve: Curve, x_range: Range) -> tuple[int, int]:
     """First position within a range, and the one behind the last."""
     x = curve.x[: len(curve)]
+    if not len(x) or (x_range[0] <= x[0] and x[-1] <= x_range[1]):
+        return 0, len(x)
     begin = int(positions(x, np.array([x_range[0]]))[0])
     return begin, max(begin, position_after(x, x_range[1]))
 

@@ -1,6 +1,7 @@
 """Curves over a common axis, drawn into a given number of cells."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -23,8 +24,8 @@ from heimdall_console.charts.number_text import value_text
 from heimdall_console.charts.picture import Picture, Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea, plan_area
 
-_GRID, _REFERENCE = 0, 1
-_LAYERS: Final = {"ghost": 2, "raw": 3, "line": 4}
+_REFERENCE: Final = 0
+_LAYERS: Final = {"ghost": 1, "raw": 2, "line": 3}
 _UNITS_IN_LABELS: Final = ("time", "clock")
 
 
@@ -54,16 +55,13 @@ def draw_line_chart(
     if area is None:
         return sheet.picture()
     ascii_only = symbols == "ascii"
+    sheet.paste(0, 0, _background(area, columns, rows))
     canvas = Canvas(area.columns, area.rows, symbols)
-    if symbols == "braille":
-        _draw_grid(canvas, area)
     for reference in view.references:
         _draw_level(canvas, area, reference.value, reference.style)
     for curve in reversed(curves):
         _draw_curve(canvas, area, curve)
     canvas.paint(sheet, area.column, area.row)
-    if area.has_labels:
-        _draw_axes(sheet, area, ascii_only=ascii_only)
     _name_references(sheet, area, view, ascii_only=ascii_only)
     notes = notes_of(curves, view, frame, ascii_only=ascii_only) if view.cursor_x is None else []
     draw_corner(sheet, area, canvas, notes, ascii_only=ascii_only)
@@ -91,7 +89,8 @@ def _area(
     view: ChartView, frame: Frame, columns: int, rows: int, symbols: Symbols, legend: Legend
 ) -> PlotArea | None:
     return plan_area(
-        view,
+        view.x_unit,
+        view.y_scale,
         frame,
         columns,
         rows,
@@ -101,6 +100,19 @@ def _area(
     )
 
 
+@lru_cache(maxsize=64)
+def _background(area: PlotArea, columns: int, rows: int) -> Picture:
+    """Axes and grid, which stay the same for many redraws of a chart."""
+    sheet = Sheet(columns, rows)
+    if area.symbols == "braille":
+        canvas = Canvas(area.columns, area.rows)
+        _draw_grid(canvas, area)
+        canvas.paint(sheet, area.column, area.row)
+    if area.has_labels:
+        _draw_axes(sheet, area, ascii_only=area.symbols == "ascii")
+    return sheet.picture()
+
+
 def _draw_grid(canvas: Canvas, area: PlotArea) -> None:
     """Faint dots at the labeled values, one every other cell."""
     rows = [
@@ -108,7 +120,7 @@ def _draw_grid(canvas: Canvas, area: PlotArea) -> None:
     ]
     x = np.arange(0, area.dot_columns, 2 * canvas.cell_width)
     y = np.array(rows, np.int64)
-    canvas.dots(np.tile(x, len(y)), np.repeat(y, len(x)), "grid", _GRID)
+    canvas.dots(np.tile(x, len(y)), np.repeat(y, len(x)), "grid")
 
 
 def _draw_level(canvas: Canvas, area: PlotArea, value: float, style: str) -> None:

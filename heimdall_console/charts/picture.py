@@ -140,9 +140,7 @@ def cell_codes(text: str) -> Codes:
 
 def text_width(text: str) -> int:
     """Cells that `Sheet.write` fills with a text."""
-    return (
-        len(text) if text.isascii() and text.isprintable() else sum(1 for _ in _codes(plain(text)))
-    )
+    return len(cell_codes(text))
 
 
 def fitted(text: str, width: int, *, ascii_only: bool = False) -> str:

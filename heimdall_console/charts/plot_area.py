@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from heimdall_console.charts.axis import Tick, linear_ticks, log_ticks, x_ticks
 from heimdall_console.charts.canvas import Symbols, cell_shape
-from heimdall_console.charts.chart_view import ChartView, Frame
+from heimdall_console.charts.chart_view import Frame
 from heimdall_console.charts.pyramid import Floats
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ class PlotArea:
         return low + (high - low) * (inside + 0.5) / self.columns
 
 
+@lru_cache(maxsize=128)
 def plan_area(
-    view: ChartView,
+    x_unit: str,
+    y_scale: float,
     frame: Frame,
     columns: int,
     rows: int,
@@ -108,7 +111,8 @@ def plan_area(
     """Give every part of a chart its cells.
 
     Args:
-        view: How the chart is drawn.
+        x_unit: What x counts, as in `ChartView`.
+        y_scale: What a 1 on the y axis stands for.
         frame: Its axes.
         columns: Width in cells.
         rows: Height in cells.
@@ -125,7 +129,7 @@ def plan_area(
     gutter = 0
     y_ticks: Sequence[Tick] = ()
     if has_labels:
-        y_ticks = _y_ticks(frame, view.y_scale, plot_rows)
+        y_ticks = _y_ticks(frame, y_scale, plot_rows)
         widest = max((len(tick.text) for tick in y_ticks), default=0)
         if widest + 2 > columns // 2:
             y_ticks, widest = [Tick(value, "") for value, _ in y_ticks], 0
@@ -134,7 +138,7 @@ def plan_area(
     plot_columns = columns - gutter - side_columns
     if plot_rows < 1 or plot_columns < 1:
         return None
-    ticks = x_ticks(view.x_unit, frame.x, plot_columns) if has_labels else []
+    ticks = x_ticks(x_unit, frame.x, plot_columns) if has_labels else []
     return PlotArea(
         column=gutter,
         row=top_rows,
@@ -142,8 +146,8 @@ def plan_area(
         rows=plot_rows,
         frame=frame,
         symbols=symbols,
-        x_unit=view.x_unit,
-        y_scale=view.y_scale,
+        x_unit=x_unit,
+        y_scale=y_scale,
         x_ticks=tuple(ticks),
         y_ticks=tuple(y_ticks),
         has_labels=has_labels,

@@ -6,7 +6,7 @@ import numpy as np
 from rich.color import Color, ColorType, blend_rgb
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heimdall_console.charts.canvas import Symbols
     from heimdall_console.charts.picture import Picture
 
+_NO_GUTTER: Final = Spacing()
 _DIM_SHARE: Final = 0.55
 _NEAR_CELLS: Final = 6  # moving the cursor of the terminal costs about as much as these
 _SERIES: Final = tuple(f"series-{number}" for number in range(1, 9))
@@ -135,6 +136,22 @@ class Chart(Widget, can_focus=True):
             segments = [Segment(text, self._style(name)) for text, name in self._picture.row(y)]
             strip = self._strips[y] = Strip(segments, self._picture.columns)
         return strip
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The rows of a region.
+
+        A chart without border or padding skips what Textual does for those: it costs more than
+        drawing the chart.
+        """
+        if self.styles.gutter != _NO_GUTTER or self.styles.outline or self.opacity != 1:
+            return super().render_lines(crop)
+        strips = [self.render_line(y) for y in crop.line_range]
+        _, background = self.background_colors
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span == (0, self.size.width):
+            return strips
+        return [strip.crop(*crop.column_span) for strip in strips]
 
     def notify_style_update(self) -> None:
         """Forget the colors of the theme before."""
