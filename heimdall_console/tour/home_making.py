@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from heimdall_console.tour.recording import BASELINE, DIVERGED, LONG, Recording
 from heimdall_console.tour.run_writing import RunWriter
 from training_core.contract.home import appearing_folder, jobs_folder
@@ -64,9 +66,7 @@ def write_jobs(writer: RunWriter, begun: float, make_id: MakeId) -> None:
         begun: When they were done, seconds since 1970.
         make_id: Gives an id for a time.
     """
-    import orjson
-
-    for kind, files in writer.recording.jobs.items():
+    for files in writer.recording.jobs.values():
         job_id = make_id(begun)
         with appearing_folder(jobs_folder(writer.home), job_id) as hidden:
             for name, content in files.items():
@@ -77,7 +77,6 @@ def write_jobs(writer: RunWriter, begun: float, make_id: MakeId) -> None:
                     text = b"".join(lines)
                 (hidden / name).write_bytes(text)
         begun += 60.0
-        del kind
 
 
 def dataset_arguments(writer: RunWriter) -> SynthArguments:

@@ -31,14 +31,20 @@ class RunWriter:
         home: It exists.
         recording: What was recorded.
         ids: Key of a run → its id in this home, for texts that name it.
+        shown_home: Folder that texts name as the home; its own where it is empty.
     """
 
-    def __init__(self, home: Path, recording: Recording, ids: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, recording: Recording, ids: Mapping[str, str], shown_home: str = ""
+    ) -> None:
         self.home = home
         self.recording = recording
-        self._names = {HOME_TOKEN: str(home), **{run_token(key): i for key, i in ids.items()}}
+        self._names = {
+            HOME_TOKEN: shown_home or str(home),
+            **{run_token(key): i for key, i in ids.items()},
+        }
         self._weights = home / _WEIGHTS
-        weights = with_other_home(recording.weights, HOME_TOKEN, str(home))
+        weights = with_other_home(recording.weights, HOME_TOKEN, self._names[HOME_TOKEN])
         self._sha256, self._size_bytes = hashlib.sha256(weights).hexdigest(), len(weights)
         if not self._weights.exists():
             self._weights.write_bytes(weights)

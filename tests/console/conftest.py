@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.console.programs import FakeRun
+from tests.console.recorded_home import RecordedHome, held_lock, make_recorded_home
 
 
 @pytest.fixture
@@ -21,3 +22,11 @@ def fake_run(isolated_home: Path) -> Iterator[Callable[..., FakeRun]]:
     yield make
     for run in made:
         run.stop()
+
+
+@pytest.fixture
+def recorded_home(isolated_home: Path) -> Iterator[RecordedHome]:
+    """The test's home, filled from the recording; its running run is alive, seen from outside."""
+    made = make_recorded_home(isolated_home)
+    with held_lock(made.run("running")):
+        yield made

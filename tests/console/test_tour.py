@@ -28,6 +28,7 @@ from heimdall_console.tour.recording import LONG, RECORDING, Recording, read_rec
 from heimdall_console.tour.temporary_home import temporary_home
 from heimdall_console.widgets.tour_hint import TourHint
 from tests.console.programs import wait_until
+from tests.console.recorded_home import NOW, RecordedHome, make_recorded_home
 from training_core.contract.checkpoints import list_checkpoints
 from training_core.contract.commands import (
     CheckpointCommand,
@@ -261,3 +262,22 @@ def test_the_command_shows_the_tour_and_leaves_nothing(temporary_folder: Path) -
     child.close()
     assert child.exitstatus == 0
     assert not home.exists()
+
+
+def test_the_recorded_home_is_the_same_at_every_time(
+    recorded_home: RecordedHome, tmp_path: Path
+) -> None:
+    other = make_recorded_home(tmp_path / "other")
+    own = {path.relative_to(recorded_home.path) for path in recorded_home.path.rglob("*")}
+    lock = {Path("runs") / recorded_home.ids["running"] / "worker.lock"}
+    assert own - lock == {path.relative_to(other.path) for path in other.path.rglob("*")}
+    for path in other.path.rglob("*"):
+        if path.is_file() and path.name != "log.jsonl":
+            assert (
+                path.read_bytes()
+                == (recorded_home.path / path.relative_to(other.path)).read_bytes()
+            ), path
+    statuses = {run.info.id: run.status.value for run in list_runs(recorded_home.path)}
+    expected = {"hostile": "failed"}
+    assert statuses == {i: expected.get(name, name) for name, i in recorded_home.ids.items()}
+    assert all(r["t"] <= NOW for name in other.ids for r in records(other.run(name)))
