@@ -79,6 +79,8 @@ def evaluate(
         }
     )
     result = run_job(home, "evaluate", arguments, title=f"evaluating on {arguments.dataset.name}")
+    # Thousands of sessions: the job's result.json keeps them.
+    result.pop("positions", None)
     if json:
         print_json(result)
         return

@@ -28,6 +28,7 @@ from training_core.models.metrics import METRIC_NAMES, position_metrics
 from training_core.models.registry import network_from_spec
 from training_core.models.restore import load_network
 from training_core.models.specs import ReceiverSetOptions, receiver_set_spec
+from training_core.publishing import evaluation_rows
 from training_core.publishing.evaluate import CDF_SHARES, evaluate
 from training_core.publishing.export_graph import position_graph
 from training_core.publishing.jobs import export, register
@@ -136,6 +137,33 @@ def test_the_metrics_are_those_of_the_network_on_the_split_of_its_training(
     assert result["same_dataset"]
     assert result["trained_on_share"] == 0.0
     assert result["warnings"] == []
+
+
+def test_single_sessions_are_told_where_they_are_and_where_they_were_put(
+    dataset: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(checkpoint, dataset)
+    told = result["positions"]
+    rows = result["split"]["rows"]
+    truth, estimate = np.array(told["truth_m"]), np.array(told["estimate_m"])
+    assert truth.shape == estimate.shape == (rows, 2)
+    errors = np.hypot(*(truth - estimate).T)
+    np.testing.assert_allclose(errors, told["error_m"], atol=0.02)
+    assert np.median(errors) == pytest.approx(
+        result["methods"]["network"]["metrics"]["median_m"], abs=0.02
+    )
+    assert np.array(told["covariance_m2"]).shape == (rows, 3)
+    assert len(told["receivers_m"]) == len(open_store(dataset).receiver_ids)
+    assert min(told["receivers"]) >= 1
+    stated = dict(result["coverage"])
+    for share in (0.5, 0.9, 0.95):
+        metric = result["methods"]["network"]["metrics"][f"coverage_{round(100 * share)}"]
+        assert stated[share] == pytest.approx(metric)
+    monkeypatch.setattr(evaluation_rows, "MOST_ROWS", 60)
+    few = run(checkpoint, dataset)["positions"]
+    assert few["of"] == rows
+    assert len(few["session_id"]) <= 60
+    assert max(few["error_m"]) == max(told["error_m"]), "the worst ones are always told"
 
 
 def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint: Path) -> None:

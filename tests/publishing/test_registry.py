@@ -11,13 +11,19 @@ from tests.publishing.runs import embedded, finished_run, publish, start_publish
 from tests.publishing.servers import S3Server, end_group, wait_until
 from training_core.contract.errors import ExportError, StorageError, TrackingError
 from training_core.contract.files import sha256_file
-from training_core.contract.jobs import PredictArguments, RegisterArguments
+from training_core.contract.jobs import (
+    DownloadArguments,
+    PredictArguments,
+    RegisterArguments,
+    SetAliasArguments,
+)
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import StorageSection
 from training_core.publishing.inference import OnnxModel
 from training_core.publishing.jobs import predict, register
 from training_core.publishing.mlflow_store import MlflowStore
+from training_core.publishing.model_jobs import download, set_alias
 from training_core.publishing.object_store import open_object_store
 from training_core.publishing.publisher_state import read_state
 from training_core.publishing.registry import resolve_model
@@ -231,3 +237,35 @@ def test_a_reserved_alias_is_refused_with_the_reason(home: Path) -> None:
     folder = make_export(home / "e")
     with pytest.raises(TrackingError, match="alias"):
         register(RegisterArguments(export=folder, name="site", alias="latest"))
+
+
+def test_aliases_move_by_hand_and_whole_versions_are_downloaded(home: Path, tmp_path: Path) -> None:
+    run = finished_run(home)
+    first = add_export(run, "one", "champion")
+    add_export(run, "two", "champion", seed=4)
+    publish(run)
+    name = "heimdall-localization"
+    moved = set_alias(SetAliasArguments(name=name, alias="champion", version=1, expected=2))
+    assert (moved["before"], moved["version"]) == (2, 1)
+    with pytest.raises(TrackingError, match="was not moved") as refused:
+        set_alias(SetAliasArguments(name=name, alias="champion", version=2, expected=2))
+    assert "It is at version 1 by now" in refused.value.why
+    for arguments in (
+        SetAliasArguments(name=name, alias="champion", version=99),
+        SetAliasArguments(name=name, alias="v7", version=1),
+        SetAliasArguments(name="nothing", alias="champion", version=1),
+    ):
+        with pytest.raises(TrackingError):
+            set_alias(arguments)
+    target = tmp_path / "deep" / "model"
+    done = download(DownloadArguments(model=f"{name}@champion", target=target))
+    assert (done["version"], done["files"]) == (1, 5)
+    assert sha256_file(target / "model.onnx") == sha256_file(first / "model.onnx")
+    with pytest.raises(StorageError, match="was not made"):
+        download(DownloadArguments(model=f"{name}@champion", target=target))
+    stored = home / "models" / "heimdall-models" / name / "v1" / "model.onnx"
+    stored.write_bytes(b"damaged")
+    with pytest.raises(StorageError, match="damaged"):
+        download(DownloadArguments(model=f"{name}@v1", target=tmp_path / "other"))
+    assert sorted(path.name for path in tmp_path.iterdir() if "other" in path.name) == []
+    assert set_alias(SetAliasArguments(name=name, alias="champion", version=0))["before"] == 1

@@ -118,6 +118,28 @@ class RegisterArguments(ServerArguments):
     """Alias that moves to the new version."""
 
 
+class SetAliasArguments(ServerArguments):
+    """`models alias` and `models rollback`."""
+
+    name: str
+    """Registered model."""
+    alias: str
+    """Alias that moves."""
+    version: Annotated[int, Field(ge=0)]
+    """Version that it moves to; 0 takes the alias away."""
+    expected: int | None = None
+    """Version that it is at, 0 where there is no such alias; refused otherwise. None does not ask."""
+
+
+class DownloadArguments(ServerArguments):
+    """`models download`."""
+
+    model: str
+    """`name@alias`, `name@v3` or `name@latest`."""
+    target: Path
+    """Folder to make."""
+
+
 class ModelReference(ServerArguments):
     """A model by file or by `name@alias`, and a dataset for it."""
 
@@ -168,6 +190,8 @@ ARGUMENTS: Final[dict[str, type[JobArguments]]] = {
     "synth": SynthArguments,
     "export": ExportArguments,
     "register": RegisterArguments,
+    "set-alias": SetAliasArguments,
+    "download": DownloadArguments,
     "predict": PredictArguments,
     "evaluate": EvaluateArguments,
     "preflight": PreflightArguments,

@@ -23,6 +23,7 @@ from training_core.publishing.estimator import (
     open_estimator,
     refuse_foreign_receivers,
 )
+from training_core.publishing.evaluation_rows import coverage, session_rows
 from training_core.radio.baselines import TrainingCentroid, WeightedNearestNeighbors
 from training_core.radio.geo import LocalFrame
 
@@ -52,6 +53,9 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
         * `trained_on_share`: share of the rows the model was trained on, None if unknown;
         * `methods`: by name (`network`, `weighted_neighbors`, `training_centroid`) each
           with `metrics` and `cdf_m`, its errors at `cdf_share`;
+        * `coverage`: pairs of the share that the network's ellipses should hold and the share
+          of true positions that they do;
+        * `positions`: single sessions, as of `training_core.publishing.evaluation_rows`;
         * `neighbors`: k of the nearest neighbors, None without them;
         * `warnings`: sentences that belong beside the numbers.
 
@@ -93,6 +97,7 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
     centroid = TrainingCentroid(target[chosen.split.train])
     answers["training_centroid"] = (centroid.predict(len(rows)), None)
     report("evaluating", len(rows), len(rows))
+    mean, covariance = answers["network"]
     return {
         "model": arguments.model,
         "registered_model": estimator.registered_model,
@@ -118,6 +123,8 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             for name, (mean, covariance) in answers.items()
         },
         "cdf_share": list(CDF_SHARES),
+        "coverage": [] if covariance is None else coverage(mean, covariance, target[rows]),
+        "positions": session_rows(judged, estimator.frame, mean, covariance, target[rows]),
         "neighbors": neighbors[0].neighbors if neighbors else None,
         "warnings": warnings,
     }

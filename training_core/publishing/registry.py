@@ -119,6 +119,23 @@ def resolve_model(
         TrackingError: There is no such model or alias, or MLflow did not answer.
         StorageError: The file is missing or damaged in the object store.
     """
+    name, number, sha256 = complete_version(reference, tracking)
+    path = cache / sha256 / "model.onnx"
+    if not (path.is_file() and sha256_file(path) == sha256):
+        objects.download(model_key(name, number, "model.onnx"), path)
+        if (found := sha256_file(path)) != sha256:
+            path.unlink(missing_ok=True)
+            raise damaged(name, number, found, sha256)
+    return ResolvedModel(path, name, number)
+
+
+def complete_version(reference: str, tracking: MlflowStore) -> tuple[str, int, str]:
+    """Name, number and SHA-256 of the version of a reference, if its files are all stored.
+
+    Raises:
+        TrackingError: There is no such model or alias, it is not complete, or MLflow did not
+            answer.
+    """
     match = _REFERENCE.match(reference)
     if match is None:
         raise TrackingError(
@@ -127,8 +144,8 @@ def resolve_model(
             unharmed="Nothing was changed",
             action="Write name@alias, name@v3, name@latest, or the path of an .onnx file",
         )
-    name, alias = match["name"], match["alias"]
-    version = _find_version(tracking, name, alias)
+    name = match["name"]
+    version = _find_version(tracking, name, match["alias"])
     number, sha256 = int(version.version), version.tags.get(_SHA256, "")
     if version.tags.get(_STATUS) != "ready" or not sha256:
         raise TrackingError(
@@ -137,18 +154,17 @@ def resolve_model(
             unharmed="Nothing was changed",
             action="Register the export again, or choose another version",
         )
-    path = cache / sha256 / "model.onnx"
-    if not (path.is_file() and sha256_file(path) == sha256):
-        objects.download(model_key(name, number, "model.onnx"), path)
-        if (found := sha256_file(path)) != sha256:
-            path.unlink(missing_ok=True)
-            raise StorageError(
-                f"Version {number} of {name} is damaged in the object store",
-                why=f"Its SHA-256 is {found}; {sha256} was registered",
-                unharmed="The damaged file was not kept",
-                action="Register the export again",
-            )
-    return ResolvedModel(path, name, number)
+    return name, number, sha256
+
+
+def damaged(name: str, number: int, found: str, sha256: str) -> StorageError:
+    """What is said where a stored file is not the one that was registered."""
+    return StorageError(
+        f"Version {number} of {name} is damaged in the object store",
+        why=f"Its SHA-256 is {found or 'unknown'}; {sha256} was registered",
+        unharmed="The damaged file was not kept",
+        action="Register the export again",
+    )
 
 
 def _lineage(export: Path, mlflow_run_id: str, extra: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -248,13 +264,14 @@ def _find_version(tracking: MlflowStore, name: str, alias: str) -> "ModelVersion
                 raise
         raise RefusedError(
             f"There is no registered model {name}@{alias}",
-            why=f"{tracking.uri} knows {_known(tracking, name)}",
+            why=f"{tracking.uri} knows {known_models(tracking, name)}",
             unharmed="Nothing was changed",
             action="Check the name, the alias and tracking.uri",
         ) from error
 
 
-def _known(tracking: MlflowStore, name: str) -> str:
+def known_models(tracking: MlflowStore, name: str) -> str:
+    """What a server knows instead of a model or alias that it does not."""
     with tracking.explained("The registered models could not be listed"):
         models = {m.name: m.aliases for m in tracking.client.search_registered_models()}
     if name in models:

@@ -30,6 +30,8 @@ _FUNCTIONS: Final = {
     "synth": "training_core.data.synth:synth",
     "export": "training_core.publishing.jobs:export",
     "register": "training_core.publishing.jobs:register",
+    "set-alias": "training_core.publishing.model_jobs:set_alias",
+    "download": "training_core.publishing.model_jobs:download",
     "predict": "training_core.publishing.jobs:predict",
     "evaluate": "training_core.publishing.evaluate:evaluate",
     "preflight": "training_core.training.preflight:preflight",
