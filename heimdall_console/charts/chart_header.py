@@ -69,7 +69,7 @@ def trend_text(curve: Curve, scale: float = 1.0, *, ascii_only: bool = False) ->
         moved = (float(values[end]) - float(values[before])) / scale
     if not math.isfinite(moved) or moved == 0:
         return ""
-    size = rounded(abs(moved), reference=abs(float(values[end])) / scale)
+    size = rounded(abs(moved))
     if ascii_only:
         return f"{'+' if moved > 0 else '-'}{size}"
     return f"{'▲' if moved > 0 else '▼'} {size}"
@@ -83,12 +83,9 @@ def last_value_text(curves: Sequence[Curve], scale: float = 1.0) -> str:
     return "" if end is None else value_text(float(curves[0].values[end]), scale)
 
 
-def rounded(value: float, reference: float) -> str:
-    """A difference, no finer than a thousandth of what it is a difference of."""
-    if reference <= 0 or value >= reference:
-        return value_text(value)
-    finest = 10.0 ** math.floor(math.log10(max(reference, 1e-300)) - 3)
-    decimals = max(0, -math.floor(math.log10(max(finest, 1e-300)) + 1e-9))
-    if decimals > 6 or reference >= 1e6:
-        return f"{value:.1e}"
-    return f"{value:,.{decimals}f}"
+def rounded(value: float) -> str:
+    """A difference in two digits: more of them would change with every point."""
+    if not 1e-4 <= value < 1e6:
+        return f"{value:.0e}"
+    decimals = max(0, 1 - math.floor(math.log10(value)))
+    return f"{float(f'{value:.1e}'):,.{decimals}f}"

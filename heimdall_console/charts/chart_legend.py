@@ -173,6 +173,8 @@ def notes_of(
     notes += [(text, "note") for text in view.notes]
     missing = infinite = hidden = 0
     for curve in _judged(curves):
+        if not (len(curve.pyramid.odd) or frame.log_y):
+            continue
         begin, end = visible(curve, frame.x)
         curve_missing, curve_infinite = curve.pyramid.odd_between(begin, end)
         missing, infinite = missing + curve_missing, infinite + curve_infinite

@@ -1,9 +1,10 @@
 """A drawing made of character cells, each with the name of a style."""
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -36,19 +37,28 @@ class Picture:
 
     def row(self, number: int) -> list[tuple[str, str]]:
         """Runs of text of one style, from left to right."""
-        styles = self.styles[number]
-        text = self.codes[number].astype("<u4").tobytes().decode("utf-32-le")
-        cuts = ((styles[1:] != styles[:-1]).nonzero()[0] + 1).tolist()
-        ends = [*cuts, len(text)]
-        names = self.style_names
-        first_styles = styles[[0, *cuts]].tolist() if text else []
-        runs = [
-            (text[begin:end], names[style])
-            for begin, end, style in zip([0, *cuts], ends, first_styles, strict=False)
-        ]
-        if "\0" in text:
-            runs = [(cleaned, name) for part, name in runs if (cleaned := part.replace("\0", ""))]
+        text, ends, styles = self._runs
+        begin, last = number * self.columns, (number + 1) * self.columns
+        place = bisect_right(ends, begin)
+        runs = []
+        while begin < last:
+            end = ends[place]
+            part = text[begin:end]
+            if "\0" in part:
+                part = part.replace("\0", "")
+            if part:
+                runs.append((part, self.style_names[styles[place]]))
+            begin, place = end, place + 1
         return runs
+
+    @cached_property
+    def _runs(self) -> tuple[str, list[int], list[int]]:
+        """The text of all rows, and where each run of one style ends, and its style."""
+        text = self.codes.astype("<u4").tobytes().decode("utf-32-le")
+        is_last = np.ones(self.codes.shape, bool)
+        np.not_equal(self.styles[:, 1:], self.styles[:, :-1], out=is_last[:, :-1])
+        places = is_last.reshape(-1).nonzero()[0]
+        return text, (places + 1).tolist(), self.styles.reshape(-1)[places].tolist()
 
     def rows(self) -> list[list[tuple[str, str]]]:
         """The runs of every row."""
