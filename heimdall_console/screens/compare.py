@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MOST_RUNS: Final = 24
 _SERIES: Final = 8
 _WIDEST_VALUE: Final = 28
+_MOST_JUDGED: Final = 2
 
 
 class CompareScreen(BaseScreen):
@@ -215,15 +216,26 @@ class CompareScreen(BaseScreen):
         lines: list[tuple[str, list[str], int | None]] = [
             ("state", [state_text(r.status, ascii_only=app.ascii_only) for r in self.rows], None),
         ]
-        names = self._metrics or [self._metric]
-        for compared in compared_metrics(self.rows, names, self._runs.figures):
-            for which, values in (("best", compared.best), ("last", compared.last)):
-                texts = ["" if v is None else metric(compared.name, v) for v in values]
-                if any(texts):
-                    winner = compared.winner if which == "best" else None
-                    lines.append((f"{which} {plain(compared.name)}", texts, winner))
+        judged = [self._metric, *self._runs.metric_names()[:_MOST_JUDGED]]
+        first = [name for name in dict.fromkeys(judged) if name]
+        lines += self._metric_lines(first)
         params = compared_params(self.rows, only_differences=self._only_differences)
         lines += [(plain(p.name), [plain(value) for value in p.values], None) for p in params]
+        lines += self._metric_lines([name for name in self._metrics if name not in first])
+        return lines
+
+    def _metric_lines(self, names: list[str]) -> list[tuple[str, list[str], int | None]]:
+        lines: list[tuple[str, list[str], int | None]] = []
+        for compared in compared_metrics(self.rows, names, self._runs.figures):
+            is_known = compared.name in self._runs.figures.directions
+            for which, values in (
+                ("best" if is_known else "at best checkpoint", compared.best),
+                ("last", compared.last),
+            ):
+                texts = ["" if v is None else metric(compared.name, v) for v in values]
+                if any(texts):
+                    winner = None if which == "last" else compared.winner
+                    lines.append((f"{plain(compared.name)} {which}", texts, winner))
         return lines
 
     def _fill_table(self) -> None:
