@@ -168,5 +168,20 @@ ACTIONS: Final[tuple[Action, ...]] = (
         keys="T",
         help="Choose which MLflow is read; empty reads the one of this home.",
     ),
+    Action(
+        name="take_tour",
+        title="tour",
+        keys="t",
+        help="Try every screen on a recorded training, in a home of its own.",
+        command="tour",
+    ),
+    Action(
+        name="quickstart",
+        title="quickstart",
+        keys="Q",
+        help="Make a small dataset, then set up a run on it that takes a minute.",
+        command="data synth --name campus",
+        writes=True,
+    ),
 )
 """In the order of the footer and of the help."""

@@ -28,6 +28,7 @@ from heimdall_console.sources.tracking import (
 from heimdall_console.widgets.run_preview import RunPreview
 from heimdall_console.widgets.run_table import RunTable
 from heimdall_console.widgets.text_field import TextField
+from heimdall_console.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -93,6 +94,7 @@ class RunsScreen(RunsActions):
             with Vertical(id="runs-panel"):
                 yield RunTable(self.runs.context, id="runs-table")
                 yield Static(id="runs-empty", classes="empty", markup=False)
+                yield Welcome(app.home, id="runs-welcome")
             yield RunPreview(id="runs-preview")
 
     def on_mount(self) -> None:
@@ -100,6 +102,7 @@ class RunsScreen(RunsActions):
         super().on_mount()
         self.query_one("#runs-problem").display = False
         self.query_one("#runs-empty").display = False
+        self.query_one(Welcome).display = False
         self.table.set_columns(self.runs.seen_columns())
         self.table.focus()
         self.show_order()
@@ -352,17 +355,19 @@ class RunsScreen(RunsActions):
 
     def _show_emptiness(self) -> None:
         is_known = self.console_app.runs is not None and self._tracking_state != "reading"
-        empty = self.query_one("#runs-empty", Static)
+        empty, welcome = self.query_one("#runs-empty", Static), self.query_one(Welcome)
         nothing_at_all = not self.runs.total and is_known
         nothing_found = bool(self.runs.total) and not self.table.lines
-        empty.display = nothing_at_all or nothing_found
-        self.table.display = not empty.display
-        if nothing_at_all:
-            empty.update(
-                "There are no runs yet\n\n2  set up and launch one\n\n"
-                "heimdall-console tour  shows every screen on a recorded run"
-            )
-        elif nothing_found:
+        empty.display = nothing_found
+        self.table.display = not (nothing_at_all or nothing_found)
+        if nothing_at_all and not welcome.display:
+            welcome.display = True
+            welcome.focus()
+        elif welcome.display and not nothing_at_all:
+            welcome.display = False
+            self.table.focus()
+        self.place_preview()
+        if nothing_found:
             empty.update("No run is meant by the filter\n\nesc  takes it away")
 
     def on_resize(self) -> None:
@@ -373,7 +378,8 @@ class RunsScreen(RunsActions):
         """Beside the table, below it, or nowhere."""
         wide, high = self.size.width >= _WIDE, self.size.height >= _HIGH
         self.query_one("#runs-body").set_class(wide, "-wide")
-        self.query_one(RunPreview).display = self._is_preview_wanted and (wide or high)
+        is_wanted = self._is_preview_wanted and not self.query_one(Welcome).display
+        self.query_one(RunPreview).display = is_wanted and (wide or high)
         self._show_preview()
 
     def action_toggle_preview(self) -> None:

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from heimdall_console.formatting import counted, metric, plain, size
 from heimdall_console.run_archive import archived_runs, change_archive
-from heimdall_console.screens.base import BaseScreen
+from heimdall_console.screens.first_run import FirstRun
 from heimdall_console.sources.thread import in_thread
 from training_core.contract.errors import HeimdallError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CONFIG_FILES: Final = ("config.toml", "config/config.toml")
 
 
-class RunsActions(BaseScreen):
+class RunsActions(FirstRun):
     """The part of the screen Runs that acts."""
 
     runs: "RunList"
