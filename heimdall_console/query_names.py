@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from heimdall_console.query_text import QueryError
@@ -114,6 +113,9 @@ class Names:
 
     @staticmethod
     def _unknown(name: str, names: Iterable[str]) -> str:
+        # Loaded for the rare error only.
+        from difflib import get_close_matches
+
         close = get_close_matches(name, list(names)[:5000], 1, 0.7)
         hint = f"; did you mean {close[0][:60]}?" if close else ""
         return f"no run has {name[:60]}{hint}"
