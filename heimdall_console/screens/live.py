@@ -1,9 +1,430 @@
-"""The screen Live."""
+"""The screen Live: the curves, the log and the hardware of a run, or of several."""
 
-from heimdall_console.screens.base import BaseScreen
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from heimdall_console.actions.live import ACTIONS
+from heimdall_console.formatting import plain
+from heimdall_console.hardware_text import hardware_text
+from heimdall_console.live_charts import (
+    ChartContent,
+    chart_content,
+    chart_view,
+    longest_places,
+    ordered_metrics,
+    run_names,
+    time_at,
+    x_at,
+)
+from heimdall_console.live_memory import load_choices
+from heimdall_console.run_header_line import header_line
+from heimdall_console.screens.live_actions import LiveActions
+from heimdall_console.sources.run import OutputRead, RunRead, RunSource, RunView
+from heimdall_console.widgets.alert_banner import AlertBanner
+from heimdall_console.widgets.hardware_panel import HardwarePanel
+from heimdall_console.widgets.link_line import LinkLine, Piece
+from heimdall_console.widgets.log_pane import LogPane, output_lines
+from heimdall_console.widgets.metric_chart import MetricChart
+from heimdall_console.widgets.metric_grid import MetricGrid
+from heimdall_console.widgets.run_header import RunHeader
+from heimdall_console.widgets.text_field import TextField
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from heimdall_console.run_index import RunSummary
+
+_REDRAW_S: Final = 0.24
+_WIDE: Final = 110
+_HIGH: Final = 30
 
 
-class LiveScreen(BaseScreen):
-    """Its owner fills it."""
+class LiveScreen(LiveActions):
+    """Everything about what is being trained, and about what was."""
 
     NAME = "live"
+    ACTIONS = ACTIONS
+    CSS_PATH = "live.tcss"
+    ABOUT: ClassVar[str] = (
+        "The curves of a run, its log and its hardware, all over one axis. The cursor is shared: "
+        "moved in a chart it points at the log, moved in the log it points at the charts. A run "
+        "that has ended is shown the same way, with its end and why."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources: dict[str, RunSource] = {}
+        self._views: dict[str, RunView] = {}
+        self._output: dict[str, tuple[str, ...]] = {}
+        self._drawn_s = 0.0
+        self._timer: Timer | None = None
+        self._status_shown = ""
+
+    # Made of.
+
+    def compose_body(self) -> ComposeResult:
+        """Header, alerts, charts and hardware, log."""
+        load_choices(self, self.console_app.preferences)
+        yield RunHeader(id="live-header")
+        yield AlertBanner(id="live-alerts")
+        yield Static(id="live-hardware-line", markup=False)
+        with Horizontal(id="live-bar"):
+            yield LinkLine(id="live-charts-line")
+            yield TextField(placeholder="loss -val | error", id="live-filter")
+        with Horizontal(id="live-body"):
+            yield MetricGrid(*self.grid_shape, id="live-grid")
+            yield HardwarePanel(id="live-hardware")
+        with Vertical(id="live-log-part"):
+            yield TextField(placeholder="find in the log", id="live-search")
+            yield LogPane(id="live-log")
+        yield Static(id="live-empty", classes="empty", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin without a run."""
+        super().on_mount()
+        self.arrange_parts()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        for source in self._sources.values():
+            source.stop()
+
+    def on_resize(self) -> None:
+        """Give every part its room."""
+        self.arrange_parts()
+
+    @property
+    def grid(self) -> MetricGrid:
+        """The charts."""
+        return self.query_one("#live-grid", MetricGrid)
+
+    @property
+    def log_pane(self) -> LogPane:
+        """The log."""
+        return self.query_one("#live-log", LogPane)
+
+    @property
+    def views(self) -> list[RunView]:
+        """The runs that are read, the one that matters first."""
+        ids = self.console_app.selection.run_ids
+        ordered = sorted(ids, key=lambda run_id: run_id != self.current_id)
+        return [self._views[run_id] for run_id in ordered if run_id in self._views]
+
+    @property
+    def current(self) -> RunView | None:
+        """The run that keys mean."""
+        return self._views.get(self.current_id)
+
+    @property
+    def ghost(self) -> RunView | None:
+        """The run behind the one that is watched."""
+        return self._views.get(self.ghost_id) if self.ghost_id else None
+
+    # What is watched.
+
+    def on_shown(self) -> None:
+        """Watch what is chosen."""
+        self._choose_run()
+        self.watch_chosen()
+        self.arrange_parts()
+        if self.focused is None and self.grid.charts:
+            self.grid.charts[0].focus()
+
+    def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
+        """Take a run where none is chosen, and look for an earlier one to compare with."""
+        if not self.console_app.selection.run_ids and self.is_current:
+            self._choose_run()
+            self.watch_chosen()
+        else:
+            self.choose_best_ghost()
+        self._show_empty()
+
+    def _choose_run(self) -> None:
+        """The newest living run, or the newest, where nobody has chosen one."""
+        app = self.console_app
+        if not app.selection.run_ids and app.runs:
+            living = [run for run in app.runs if run.status.value in ("running", "paused")]
+            app.selection.run_ids = ((living or list(app.runs))[0].info.id,)
+
+    def watch_chosen(self) -> None:
+        """Read the chosen runs, and no others any more."""
+        chosen = self.console_app.selection.run_ids
+        if self.current_id not in chosen:
+            self.current_id = chosen[0] if chosen else ""
+            self.forget_place()
+        self.choose_best_ghost()
+        wanted = {*chosen, *([self.ghost_id] if self.ghost_id else [])}
+        for run_id in self._sources.keys() - wanted:
+            self._sources.pop(run_id).stop()
+            self._views.pop(run_id, None)
+            self._output.pop(run_id, None)
+        for run_id in sorted(wanted - self._sources.keys()):
+            self._start(run_id)
+        self._want_output()
+        self._show_empty()
+        self.draw_all()
+
+    def _start(self, run_id: str) -> None:
+        from training_core.contract.home import runs_folder
+        from training_core.contract.run_dir import RunDir
+
+        run = RunDir(runs_folder(self.console_app.home) / run_id)
+        self._sources[run_id] = RunSource(self, run, self.smoothing)
+        self._sources[run_id].start()
+
+    def use_smoothing(self) -> None:
+        """Let every run be smoothed as chosen."""
+        for source in self._sources.values():
+            source.smoothing = self.smoothing
+            source.wake()
+
+    def _want_output(self) -> None:
+        for run_id, source in self._sources.items():
+            wants = self.shows_output and run_id == self.current_id
+            if source.wants_output != wants:
+                source.wants_output = wants
+                source.wake()
+
+    @on(RunRead)
+    def _take_view(self, event: RunRead) -> None:
+        view = event.view
+        if view.run_id not in self._sources:
+            return
+        self._views[view.run_id] = view
+        self.draw_soon()
+
+    @on(OutputRead)
+    def _take_output(self, event: OutputRead) -> None:
+        self._output[event.run_id] = event.lines
+        self.draw_log()
+
+    # Drawing.
+
+    def draw_soon(self) -> None:
+        """Draw what has changed, at most four times a second."""
+        if self._timer is not None or not self.is_current:
+            return
+        left_s = self._drawn_s + _REDRAW_S - time.monotonic()
+        if left_s <= 0.0:
+            self.draw_all()
+        else:
+            self._timer = self.set_timer(left_s, self.draw_all)
+
+    def draw_all(self) -> None:
+        """Draw what has changed, now."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if not self.is_mounted:
+            return
+        self._drawn_s = time.monotonic()
+        self._draw_header()
+        self.draw_charts()
+        self.draw_log()
+
+    def _draw_header(self) -> None:
+        views = self.views
+        current = self.current
+        by_id = {view.run_id: view for view in views}
+        listed = [by_id[run_id] for run_id in self.console_app.selection.run_ids if run_id in by_id]
+        styles = {view.run_id: f"series-{n % 8 + 1}" for n, view in enumerate(listed)}
+        self.query_one("#live-header", RunHeader).show(
+            [
+                header_line(
+                    view,
+                    name,
+                    style=styles[view.run_id],
+                    is_current=view is current,
+                    ascii_only=self.console_app.ascii_only,
+                )
+                for view, name in zip(listed, run_names(listed), strict=True)
+            ]
+        )
+        living = current is not None and not current.status.has_ended
+        alerts = current.history.progress.alerts.values() if current and living else ()
+        self.query_one("#live-alerts", AlertBanner).show(alerts)
+        status = f"{current.run_id} {current.status}" if current else ""
+        if status != self._status_shown:
+            self._status_shown = status
+            self.refresh_hints()
+
+    def draw_charts(self) -> None:
+        """Draw charts and hardware."""
+        views = self.views
+        names = ordered_metrics(views, self.choices)
+        self.grid.show(names, self._content)
+        self._draw_bar(names)
+        current = self.current
+        if current is None:
+            return
+        hardware = current.history.hardware
+        gpus = hardware.gpus
+        if self.has_class("-hardware"):
+            gpu = self.gpu if self.gpu in gpus else _worker_gpu(current)
+            view = chart_view([current], self.choices)
+            timeline = current.history.timeline
+            panel = self.query_one("#live-hardware", HardwarePanel)
+            panel.show(hardware, gpu, self.choices.x_unit, timeline, view)
+        else:
+            is_paused = current.status.value == "paused"
+            text = hardware_text(hardware.last, self.size.width - 2, is_paused=is_paused)
+            line = self.query_one("#live-hardware-line", Static)
+            line.display = bool(text) and not self.has_class("-full")
+            line.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
+
+    def _content(self, name: str) -> ChartContent:
+        app, chosen = self.console_app, self.console_app.selection.run_ids
+        by_id = {view.run_id: view for view in self.views}
+        views = [by_id[run_id] for run_id in chosen if run_id in by_id]
+        return chart_content(name, views, self.ghost, self.choices, ascii_only=app.ascii_only)
+
+    def _draw_bar(self, names: Sequence[str]) -> None:
+        grid, choices = self.grid, self.choices
+        times = "x" if self.console_app.ascii_only else "×"
+        known = {name for view in self.views for name in view.history.metrics}
+        pieces = [Piece(" x ", "key", "x_axis"), Piece(f"{choices.x_unit}  ", "plain", "x_axis")]
+        if self.smoothing:
+            pieces.append(Piece(" m ", "key", "smooth"))
+            pieces.append(Piece(f"smoothed {self.smoothing:g}  ", "plain", "smooth"))
+        if choices.x_range is not None:
+            pieces.append(Piece(" 0 ", "key", "zoom_reset"))
+            pieces.append(Piece("zoomed  ", "accent", "zoom_reset"))
+        if self.ghost is not None and len(self.views) == 1:
+            pieces.append(Piece(" b ", "key", "ghost"))
+            pieces.append(Piece(f"behind: {plain(self.ghost.name)}  ", "plain", "ghost"))
+        if choices.filter_text.strip():
+            shown = f"{len(names)} of {len(known)} charts  "
+            pieces.append(Piece(" / ", "key", "filter"))
+            pieces.append(Piece(shown, "accent", "filter"))
+        columns, rows = grid.shape
+        right = [Piece("t ", "key", "grid"), Piece(f"{columns}{times}{rows} ", "muted", "grid")]
+        if grid.pages > 1 and not grid.full_name:
+            right = [
+                Piece("[ ] ", "key", "next_page"),
+                Piece(f"page {grid.page + 1} of {grid.pages}   ", "plain", "next_page"),
+                *right,
+            ]
+        if grid.full_name:
+            right = [Piece("f ", "key", "full_chart"), Piece("all charts ", "plain", "full_chart")]
+        self.query_one("#live-charts-line", LinkLine).show(tuple(pieces), tuple(right))
+
+    def draw_log(self) -> None:
+        """Draw the log, or what was printed."""
+        current = self.current
+        if current is None:
+            return
+        if self.shows_output:
+            printed = self._output.get(current.run_id, ())
+            if printed is not self._output_drawn:
+                self._output_drawn = printed
+                self.log_pane.show(output_lines(printed), "output")
+        else:
+            self._output_drawn = None
+            self.log_pane.show(current.history.lines, "log")
+
+    _output_drawn: tuple[str, ...] | None = None
+
+    def arrange_parts(self) -> None:
+        """Give every part its room in a terminal of this size."""
+        width, height = self.size
+        fits = width >= _WIDE and height >= _HIGH // 2
+        shows = fits if self.hardware_wish == "auto" else self.hardware_wish == "on"
+        self.set_class(shows, "-hardware")
+        if self.is_mounted and self.query("#live-log-part"):
+            rows = max(4, min(12, height // 5 + (1 if height >= _HIGH else 0)))
+            self.query_one("#live-log-part").styles.height = rows
+            self.draw_soon()
+
+    def _show_empty(self) -> None:
+        app = self.console_app
+        is_empty = not app.selection.run_ids
+        self.set_class(is_empty, "-empty")
+        if is_empty:
+            text = (
+                "Looking for runs …"
+                if app.runs is None
+                else "There are no runs yet\n\n2  set one up and launch it"
+            )
+            self.query_one("#live-empty", Static).update(Text(text))
+
+    # The shared cursor.
+
+    @on(MetricChart.CursorMoved)
+    def _move_cursor(self, event: MetricChart.CursorMoved) -> None:
+        self.choices.cursor_x = event.x
+        self.draw_charts()
+        current = self.current
+        if event.x is None or current is None:
+            self.log_pane.action_follow()
+        elif not self.shows_output:
+            self.log_pane.point_at_time(time_at(current, self.choices.x_unit, event.x))
+
+    @on(LogPane.Pointed)
+    def _follow_line(self, event: LogPane.Pointed) -> None:
+        current, x = self.current, None
+        if event.line is not None and event.line.time_s is None:
+            return
+        if event.line is not None and event.line.time_s is not None and current is not None:
+            places = longest_places(current)
+            if places is not None:
+                timeline, unit = current.history.timeline, self.choices.x_unit
+                x = x_at(places, timeline, unit, event.line.time_s)
+        self.choices.cursor_x = x
+        self.draw_charts()
+
+    @on(MetricChart.Zoomed)
+    def _zoom(self, event: MetricChart.Zoomed) -> None:
+        self.choices.x_range = event.range
+        self.draw_charts()
+
+    @on(MetricChart.Selected)
+    def _open_chart(self, event: MetricChart.Selected) -> None:
+        if self.grid.name_of(event.chart):
+            self.action_full_chart()
+
+    @on(MetricGrid.PageChanged)
+    def _show_page(self) -> None:
+        self.draw_charts()
+
+    @on(LogPane.SearchWanted)
+    def _begin_search(self) -> None:
+        self.action_search_log()
+
+    @on(LogPane.Opened)
+    def _show_line(self, event: LogPane.Opened) -> None:
+        from heimdall_console.screens.dialogs.text_page import TextPage
+
+        self.app.push_screen(TextPage("A line of the log", event.text))
+
+    # Text fields.
+
+    @on(Input.Changed, "#live-filter")
+    def _filter(self, event: Input.Changed) -> None:
+        self.choices.filter_text = event.value
+        self.grid.page = 0
+        self.draw_charts()
+
+    @on(Input.Changed, "#live-search")
+    def _search(self, event: Input.Changed) -> None:
+        self.log_pane.search(event.value)
+
+    @on(Input.Submitted)
+    def _leave_field(self) -> None:
+        self.leave_text_field()
+
+
+def _worker_gpu(view: RunView) -> int | None:
+    """The GPU that a run holds memory of, else the first one."""
+    hardware = view.history.hardware
+    for name in ("allocated_bytes", "worker_bytes"):
+        for gpu in hardware.gpus:
+            if hardware.latest(f"gpu{gpu}/{name}"):
+                return gpu
+    return hardware.gpus[0] if hardware.gpus else None

@@ -1,0 +1,63 @@
+"""What of the screen Live is there again the next time."""
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from heimdall_console.live_charts import SMOOTHINGS, LiveChoices
+from heimdall_console.run_places import X_UNITS
+
+if TYPE_CHECKING:
+    from heimdall_console.preferences import Preferences
+
+SECTION: Final = "live"
+_MOST: Final = 6
+
+
+class Chosen(Protocol):
+    """What has choices to remember."""
+
+    choices: LiveChoices
+    smoothing: float
+    grid_shape: tuple[int, int]
+    hardware_wish: str
+    wants_ghost: bool
+
+
+def load_choices(screen: Chosen, preferences: "Preferences") -> None:
+    """Take what was chosen the last time, as far as it still makes sense."""
+
+    def texts(key: str) -> list[str]:
+        return [text for text in preferences.get(SECTION, key, []) if isinstance(text, str)]
+
+    x_unit = preferences.get(SECTION, "x_unit", "step")
+    choices = LiveChoices(
+        x_unit=x_unit if x_unit in X_UNITS else "step",
+        log_metrics=set(texts("log_metrics")),
+        pins=texts("pins"),
+        directions={
+            name: way
+            for name, way in preferences.get("runs", "directions", {}).items()
+            if way in ("min", "max")
+        },
+    )
+    screen.choices = choices
+    smoothing = preferences.get(SECTION, "smoothing", 0.0)
+    screen.smoothing = smoothing if smoothing in SMOOTHINGS else 0.0
+    shape = preferences.get(SECTION, "grid", [0, 0])
+    if len(shape) == 2 and all(type(n) is int and 0 <= n <= _MOST for n in shape):
+        screen.grid_shape = (shape[0], shape[1])
+    wish = preferences.get(SECTION, "hardware", "auto")
+    screen.hardware_wish = wish if wish in ("auto", "on", "off") else "auto"
+    screen.wants_ghost = preferences.get(SECTION, "ghost", True)
+
+
+def choices_to_keep(screen: Chosen) -> dict[str, object]:
+    """Every choice as plain JSON, by its key."""
+    return {
+        "x_unit": screen.choices.x_unit,
+        "log_metrics": sorted(screen.choices.log_metrics),
+        "pins": screen.choices.pins,
+        "smoothing": screen.smoothing,
+        "grid": list(screen.grid_shape),
+        "hardware": screen.hardware_wish,
+        "ghost": screen.wants_ghost,
+    }
