@@ -1,6 +1,7 @@
 """One configuration with two views: its TOML text, which is the truth, and the form's fields."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -110,17 +111,29 @@ class ConfigDocument:
         self.is_toml = True
         """Whether the text can be read at all; the form shows its last good state otherwise."""
         self.text = ""
+        self._part = ""
         self._before: list[str] = []
         self._after: list[str] = []
         self._take(origin.text if text is None else text)
 
     # Changing it.
 
-    def replace_text(self, text: str) -> None:
-        """Take another text, as typed."""
+    def replace_text(self, text: str, *, part: str = "") -> None:
+        """Take another text.
+
+        Args:
+            text: As typed.
+            part: What is being edited: changes of one part in a row are undone together.
+        """
         if text != self.text:
-            self._remember()
+            if not part or part != self._part:
+                self._before = [*self._before, self.text][-_KEPT_STEPS:]
+            self._part, self._after = part, []
             self._take(text)
+
+    def end_part(self) -> None:
+        """What is changed next is undone by itself."""
+        self._part = ""
 
     def set_typed(self, field: ConfigField, typed: str) -> None:
         """Set a field to what was typed into it; nothing else of the text changes.
@@ -139,7 +152,7 @@ class ConfigDocument:
         self._refuse_broken()
         if literal == toml_literal(self.flat[field.key]):
             return
-        self.replace_text(with_value(self.text, field.path, literal))
+        self.replace_text(with_value(self.text, field.path, literal), part=field.key)
 
     def reset(self, field: ConfigField) -> None:
         """Give a field the value that it began with.
@@ -168,6 +181,10 @@ class ConfigDocument:
         """The text stands in a file now: that file is where it began."""
         self.origin = Origin("file", str(path), text, path.name)
         self.base, self.saved_text = flat_of_text(text), text
+
+    def refuse(self, problems: Sequence[ConfigProblem]) -> None:
+        """Take note of what somebody else found wrong, until the text changes."""
+        self.problems = tuple(problems)
 
     # What it says.
 
@@ -229,14 +246,11 @@ class ConfigDocument:
         except ConfigError as error:
             self.problems = error.problems
 
-    def _remember(self) -> None:
-        self._before = [*self._before, self.text][-_KEPT_STEPS:]
-        self._after = []
-
     def _step(self, source: list[str], target: list[str]) -> bool:
         if not source:
             return False
         target.append(self.text)
+        self._part = ""
         self._take(source.pop())
         return True
 

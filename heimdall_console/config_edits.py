@@ -10,11 +10,14 @@ from typing import Any, Final
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from training_core.contract.config_file import KeyPath
+from training_core.contract.config_file import KeyPath, parse_source
 from training_core.contract.errors import HeimdallError
 
 Values = dict[str, Any]
 
+_ASSIGNMENT = re.compile(
+    r"""^(?P<before>[^=]+=\s*)(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s#"'\[{,]+)(?P<after>\s*(?:\#.*)?)$"""
+)
 _HEADER = re.compile(r"^\s*\[")
 
 
@@ -39,7 +42,11 @@ def with_value(text: str, path: KeyPath, literal: str) -> str:
         table = inner
     table[path[-1]] = tomllib.loads(f"value = {literal}")["value"]
     place = _at(values, path[:-1])
-    ways = (_replaced,) if isinstance(place, dict) and path[-1] in place else _NEW
+    ways = (
+        (_replaced_on_its_line, _replaced)
+        if isinstance(place, dict) and path[-1] in place
+        else _NEW
+    )
     return _first_that_holds(text, path, literal, wanted, ways)
 
 
@@ -86,6 +93,17 @@ def _first_that_holds(
         unharmed="The text is as it was",
         action="Change it in the TOML view",
     )
+
+
+def _replaced_on_its_line(text: str, path: KeyPath, literal: str) -> str:
+    """The usual case, a hundred times faster than reading the whole text with its layout."""
+    lines = text.split("\n")
+    number = (parse_source(text).lines or {})[path] - 1
+    match = _ASSIGNMENT.match(lines[number])
+    if match is None:
+        raise ValueError
+    lines[number] = f"{match['before']}{literal}{match['after']}"
+    return "\n".join(lines)
 
 
 def _replaced(text: str, path: KeyPath, literal: str) -> str:

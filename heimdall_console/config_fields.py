@@ -42,7 +42,7 @@ class ConfigField:
     limits: str = ""
     """Which values are allowed, for a person; empty where all are."""
     choices: tuple[str, ...] = ()
-    """Of `choice` and `choices`: what can be chosen."""
+    """Of `choice` and `choices`: which there are."""
     unit: str = ""
     """Empty where it has none."""
 
@@ -63,7 +63,7 @@ class ConfigField:
             return "datasets"
         if self.key == _CHECKPOINT:
             return "checkpoints"
-        return "choices" if self.choices else ""
+        return "choices" if self.kind == "choice" else ""
 
     def shown(self, value: Any) -> str:
         """A value as it stands in the field."""

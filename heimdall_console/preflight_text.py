@@ -24,12 +24,28 @@ def preflight_lines(result: Mapping[str, Any], terminal: Terminal) -> list[str]:
     return [*lines, "", f" {_verdict(checks, terminal)}", ""]
 
 
-def _check_lines(name: str, check: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    status = str(check["status"])
+def check_texts(name: str, check: Mapping[str, Any]) -> list[str]:
+    """What was measured, why that is not well, and what to do, as far as each is known."""
     describe = _DESCRIBE.get(name)
     figures: Figures = check["figures"]
     texts = [describe(figures)] if describe and figures else []
-    texts += [_sentence(check[part]) for part in ("why", "action") if check[part]]
+    return texts + [_sentence(check[part]) for part in ("why", "action") if check[part]]
+
+
+def verdict(checks: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, Style]:
+    """The word for all checks together, what is said beside it, and how it looks."""
+    failed = [name for name, check in checks.items() if check["status"] == "failed"]
+    warnings = sum(check["status"] == "warning" for check in checks.values())
+    if failed:
+        return "not ready", f": {', '.join(failed)}", "bad"
+    if warnings:
+        return "ready", f", with {counted(warnings, 'warning')}", "warning"
+    return "ready", "", "good"
+
+
+def _check_lines(name: str, check: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    status = str(check["status"])
+    texts = check_texts(name, check)
     indent = " " * (_STATUS_WIDTH + _NAME_WIDTH + 5)
     label = terminal.style(f"{status:<{_STATUS_WIDTH}}", _STYLES.get(status, "dim"))
     lines = []
@@ -46,13 +62,8 @@ def _check_lines(name: str, check: Mapping[str, Any], terminal: Terminal) -> lis
 
 
 def _verdict(checks: Mapping[str, Mapping[str, Any]], terminal: Terminal) -> str:
-    failed = [name for name, check in checks.items() if check["status"] == "failed"]
-    warnings = sum(check["status"] == "warning" for check in checks.values())
-    if failed:
-        return f"{terminal.style('not ready', 'bad')}: {', '.join(failed)}"
-    if warnings:
-        return f"{terminal.style('ready', 'warning')}, with {counted(warnings, 'warning')}"
-    return terminal.style("ready", "good")
+    word, beside, style = verdict(checks)
+    return terminal.style(word, style) + beside
 
 
 def _device(figures: Figures) -> str:

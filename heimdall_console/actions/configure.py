@@ -1,0 +1,135 @@
+"""Actions of the screen Configure."""
+
+from typing import Final
+
+from heimdall_console.actions.action import Action
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action(
+        name="launch",
+        title="launch",
+        keys="ctrl+r",
+        help="Make the run and start it; it trains on its own, and the screen Live shows it.",
+        command="run --config FILE --detach",
+        in_footer=True,
+        writes=True,
+        priority=True,
+    ),
+    Action(
+        name="preflight",
+        title="preflight",
+        keys="p",
+        help="Try everything that the run would need: data, device, some steps, disk, servers.",
+        command="run --config FILE --preflight",
+        in_footer=True,
+        writes=True,
+    ),
+    Action(
+        name="filter",
+        title="find",
+        keys="slash",
+        help="Show only fields whose name or help contains what is typed.",
+        in_footer=True,
+    ),
+    Action(
+        name="toggle_view",
+        title="form/toml",
+        keys="t,f9",
+        help="Go from the form to the TOML text, or back: both are the same configuration.",
+        in_footer=True,
+    ),
+    Action(
+        name="begin",
+        title="begin from…",
+        keys="o",
+        help="Begin from a preset, from any run, from a file, or from a draft that was left.",
+        command="config init --preset NAME",
+        in_footer=True,
+    ),
+    Action(
+        name="show_changes",
+        title="changes",
+        keys="d",
+        help="Show what differs from where this began, from the preset, from the best run.",
+        in_footer=True,
+    ),
+    Action(
+        name="save",
+        title="save",
+        keys="ctrl+s",
+        help="Save the TOML in a file, which is asked for once.",
+        command="config init --out FILE",
+        in_footer=True,
+        priority=True,
+    ),
+    Action(
+        name="enqueue",
+        title="queue…",
+        keys="Q",
+        help="Let the run wait for its turn: for a free device, or for the end of another run.",
+        command="run --config FILE --queue --after RUN",
+        in_footer=True,
+        writes=True,
+    ),
+    Action(
+        name="copy",
+        title="copy command",
+        keys="y",
+        help="Copy the command line that makes the same run.",
+        in_footer=True,
+    ),
+    Action(
+        name="reset",
+        title="reset",
+        keys="r",
+        help="Give the field under the cursor the value that it began with.",
+    ),
+    Action(
+        name="undo",
+        title="undo",
+        keys="u",
+        help="Take the last change back.",
+    ),
+    Action(
+        name="redo",
+        title="redo",
+        keys="U",
+        help="Make the change again that was taken back.",
+    ),
+    Action(
+        name="next_problem",
+        title="next problem",
+        keys="n,f8",
+        help="Go to the next field or line that something is wrong with.",
+        command="config validate FILE",
+    ),
+    Action(
+        name="only_changed",
+        title="changed only",
+        keys="c",
+        help="Show only the fields that differ from where this began, or all again.",
+    ),
+    Action(
+        name="fold_all",
+        title="fold all",
+        keys="F",
+        help="Fold all sections, or unfold them.",
+    ),
+    Action(
+        name="overfit_batch",
+        title="one batch",
+        keys="b",
+        help="See whether the model can learn one batch by heart; makes no run.",
+        command="run --config FILE --overfit-batch",
+        writes=True,
+    ),
+    Action(
+        name="cancel_trial",
+        title="cancel trial",
+        keys="x",
+        help="Cancel the preflight or the one-batch training that is at work.",
+        command="jobs cancel JOB",
+        writes=True,
+    ),
+)
+"""In the order of the footer and of the help."""

@@ -1,0 +1,171 @@
+"""What a preflight or a one-batch training is at and has found."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from heimdall_console.formatting import count, plain
+
+_NAME_WIDTH: Final = 12
+_CHECKS: Final = (
+    "device",
+    "dataset",
+    "training",
+    "validation",
+    "memory",
+    "duration",
+    "disk",
+    "tracking",
+    "storage",
+)
+_TITLES: Final = {"preflight": "preflight", "overfit-batch": "learning one batch"}
+_GLYPHS: Final = {
+    "ok": ("✓", "+", "success"),
+    "warning": ("!", "!", "warning"),
+    "failed": ("✗", "x", "error"),
+    "skipped": ("–", "-", "muted"),
+    "waiting": ("·", ".", "muted"),
+}
+
+
+class PreflightPanel(VerticalScroll):
+    """One line a check: waiting, then what was measured, why it is not well and what to do.
+
+    Args:
+        ascii_only: Whether only ASCII characters may be drawn.
+    """
+
+    HELP: ClassVar[str] = (
+        "Everything that the run would need, tried for real in a process of its own: the dataset "
+        "and its split, the device, some training steps with their memory and time, the disk, the "
+        "servers. Nothing is left behind. x cancels it, escape closes the panel."
+    )
+    DEFAULT_CSS = """
+    PreflightPanel {
+        width: 1fr;
+        height: 1fr;
+        padding: 0 1;
+        border: round $chart-grid;
+        border-title-color: $foreground;
+        border-subtitle-color: $foreground;
+        scrollbar-size-vertical: 1;
+        & > Static { height: auto; width: 1fr; }
+    }
+    PreflightPanel:focus { border: heavy $accent; }
+    .-ascii PreflightPanel, .-ascii PreflightPanel:focus { border: ascii $accent; }
+    """
+
+    def __init__(self, *, ascii_only: bool) -> None:
+        super().__init__(id="preflight")
+        self.ascii_only = ascii_only
+        self.kind = ""
+        self._result: Mapping[str, Any] | None = None
+        self._doing_now: tuple[str, int, int | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static("", markup=False)
+
+    def show_task(self, kind: str, task: tuple[str, int, int | None] | None) -> None:
+        """Show what is being done."""
+        self.kind, self._doing_now, self._result = kind, task, None
+        self._draw()
+
+    def show_result(self, kind: str, result: Mapping[str, Any]) -> None:
+        """Show what was found."""
+        self.kind, self._doing_now, self._result = kind, None, result
+        self._draw()
+
+    def show_failure(self, kind: str, error: Exception) -> None:
+        """Show why nothing was found."""
+        self.kind, self._result, self._doing_now = kind, None, None
+        self.border_title = _TITLES.get(kind, kind)
+        self.border_subtitle = "not tried"
+        self.kind = ""
+        self.query_one(Static).update(Text(plain(str(error), keep_lines=True)))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being tried."""
+        return bool(self.kind) and self._result is None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Break the lines anew."""
+        if self.kind:
+            self._draw()
+
+    def _draw(self) -> None:
+        self.border_title = _TITLES.get(self.kind, self.kind)
+        text = Text()
+        if self.kind == "preflight":
+            self._add_checks(text)
+        elif self._result is not None:
+            text = self._overfit(self._result)
+        if self._result is None:
+            text.append(("" if not text else "\n") + self._doing(), self._color("muted"))
+        self.query_one(Static).update(text)
+
+    def _add_checks(self, text: Text) -> None:
+        from heimdall_console.preflight_text import check_texts, verdict
+
+        checks = self._result["checks"] if self._result is not None else {}
+        indent = _NAME_WIDTH + 2
+        for name in (*_CHECKS, *(extra for extra in checks if extra not in _CHECKS)):
+            check = checks.get(name)
+            status = str(check["status"]) if check is not None else "waiting"
+            glyph, plain_glyph, color = _GLYPHS.get(status, _GLYPHS["skipped"])
+            said = check_texts(name, check) if check is not None else [""]
+            text.append(plain_glyph if self.ascii_only else glyph, self._color(color))
+            text.append(
+                f" {plain(name):<{_NAME_WIDTH}}", "" if check is not None else self._color("muted")
+            )
+            for place, sentence in enumerate(said or ["-"]):
+                style = "" if place == 0 else self._color(color)
+                text.append_text(self._wrapped(sentence, indent, style, is_first=place == 0))
+        if self._result is not None:
+            word, beside, _ = verdict(checks)
+            self.border_subtitle = f"{word}{beside}"
+        else:
+            self.border_subtitle = "x cancels"
+
+    def _wrapped(self, sentence: str, indent: int, style: str, *, is_first: bool) -> Text:
+        import textwrap
+
+        room = max(16, self.size.width - indent - 1)
+        pieces = textwrap.wrap(self._shown(sentence), room, break_on_hyphens=False) or [""]
+        lead = "" if is_first else " " * indent
+        text = Text()
+        for place, piece in enumerate(pieces):
+            text.append((lead if place == 0 else " " * indent) + piece + "\n", style)
+        return text
+
+    def _overfit(self, result: Mapping[str, Any]) -> Text:
+        from heimdall_console.overfit_text import overfit_lines
+        from heimdall_console.terminal import Terminal
+
+        self.border_subtitle = "learned" if result["learned"] else "not learned"
+        room = max(40, self.size.width - 2)
+        lines = overfit_lines(result, Terminal(width=room, unicode=not self.ascii_only))
+        return Text("\n".join(lines[1:]), no_wrap=True)
+
+    def _doing(self) -> str:
+        if self._doing_now is None:
+            return self._shown("starting a process …")
+        name, done, total = self._doing_now
+        share = f"  {100 * done // total} %" if total else f"  {count(done)}" if done else ""
+        return self._shown(f"{name}{share} …")
+
+    def _shown(self, text: str) -> str:
+        text = plain(text)
+        if not self.ascii_only:
+            return text
+        return text.replace("…", "...").encode("ascii", "replace").decode()
+
+    def _color(self, name: str) -> str:
+        value = self.app.theme_variables.get(name, "")
+        return value if value.startswith("#") else ""
