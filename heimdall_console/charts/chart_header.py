@@ -13,6 +13,7 @@ from heimdall_console.charts.picture import Sheet, fitted, text_width
 
 _FEW_POINTS = 64
 _TREND_SHARE = 0.1
+_MOST_AVERAGED = 4000
 
 
 @dataclass(frozen=True)
@@ -46,33 +47,41 @@ def draw_header(sheet: Sheet, header: Header, *, is_focused: bool, ascii_only: b
 
 
 def trend_text(curve: Curve, scale: float = 1.0, *, ascii_only: bool = False) -> str:
-    """How far the last value has moved: from the point before where there are few, else lately.
+    """How far the value moved: from the point before where there are few points, else lately.
+
+    Lately means from the mean over a tenth of the range to the mean over the last tenth, so that
+    noise does not turn the arrow with every point.
 
     Args:
-        curve: Best a smoothed one.
+        curve: Whose trend is told.
         scale: What a 1 on the y axis stands for.
         ascii_only: Whether only ASCII characters may be used.
     """
-    end = last_position(curve, math.inf)
-    if end is None:
-        return ""
-    values = curve.values
-    known = np.flatnonzero(np.isfinite(values[max(0, end - _FEW_POINTS) : end]))
     if len(curve) <= _FEW_POINTS:
-        before = int(known[-1]) if len(known) else None
+        known = curve.values[: len(curve)]
+        known = known[np.isfinite(known)]
+        before, now = (known[-2], known[-1]) if len(known) > 1 else (np.nan, np.nan)
     else:
-        reach = float(curve.x[end]) - float(curve.x[0])
-        before = curve.nearest(float(curve.x[end]) - _TREND_SHARE * reach)
-    if before is None or before == end:
-        return ""
+        last = float(curve.x[len(curve) - 1])
+        share = _TREND_SHARE * (last - float(curve.x[0]))
+        now = _mean_between(curve, last - share, np.inf)
+        before = _mean_between(curve, last - 2 * share, last - share)
     with np.errstate(over="ignore"):
-        moved = (float(values[end]) - float(values[before])) / scale
+        moved = (float(now) - float(before)) / scale
     if not math.isfinite(moved) or moved == 0:
         return ""
     size = rounded(abs(moved))
     if ascii_only:
         return f"{'+' if moved > 0 else '-'}{size}"
     return f"{'▲' if moved > 0 else '▼'} {size}"
+
+
+def _mean_between(curve: Curve, low: float, high: float) -> float:
+    begin, end = curve.position(low), curve.position(high)
+    values = curve.values[begin : min(end, len(curve)) : max(1, (end - begin) // _MOST_AVERAGED)]
+    values = values[np.isfinite(values)]
+    with np.errstate(over="ignore"):
+        return float(values.mean()) if len(values) else math.nan
 
 
 def last_value_text(curves: Sequence[Curve], scale: float = 1.0) -> str:

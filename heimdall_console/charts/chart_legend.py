@@ -153,8 +153,10 @@ def draw_end_marks(
             place = step_back
         if place is not None:
             taken.add(place)
-            column, row = place
-            sheet.write(area.column + column, area.row + row, mark, f"{curve_style(curve)}-mark")
+            # The end of a live curve moves with every point: in the curve's own style it is sent
+            # together with its neighbor.
+            style = curve_style(curve) + ("-mark" if own_mark else "")
+            sheet.write(area.column + place[0], area.row + place[1], mark, style)
 
 
 def notes_of(

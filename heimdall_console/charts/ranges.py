@@ -5,7 +5,7 @@ from typing import Final
 
 Range = tuple[float, float]
 
-_ENDS: Final = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_ENDS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
 _LARGEST: Final = 1e307  # ten times it is still a number
 _SMALLEST: Final = 1e-290
 _FINEST_SHARE: Final = 1e-12  # of the size of the numbers: a narrower range has no distinct ticks
