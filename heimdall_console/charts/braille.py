@@ -1,4 +1,8 @@
-"""A canvas of dots, eight to a braille cell, with characters on top of them."""
+"""A canvas of dots, eight to a braille cell, with characters on top of them, for the command line.
+
+It is made without numpy, whose import alone would take a third of the time in which a command has
+to answer; the screens of the console draw on `charts.canvas`, whole arrays at a time.
+"""
 
 from typing import Final
 

@@ -1,7 +1,6 @@
 """Curves and lines as dots in braille, block or ASCII cells, whole arrays at a time.
 
-The command line draws through `charts.braille`, which needs no numpy: its import alone would take
-a third of the time in which a command has to answer.
+The command line has a canvas of its own, `charts.braille`, which needs no numpy.
 """
 
 from typing import Final, Literal
