@@ -1,7 +1,7 @@
 """Which charts the screen Live shows, in which order, and what is in each."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,6 +32,8 @@ class LiveChoices:
     x_unit: XUnit = "step"
     x_range: "Range | None" = None
     """Zoomed to; None for all."""
+    fits_data: bool = False
+    """Whether the x axis ends where the runs are, not where they will."""
     cursor_x: float | None = None
     log_metrics: set[str] = field(default_factory=set)
     """Metrics with a logarithmic y axis."""
@@ -108,6 +110,8 @@ def chart_content(
     """
     curves: list[Curve] = []
     names = run_names(views)
+    # Shares are told in percent.
+    scale = 0.01 if metric(name, 0.5).endswith("%") else 1.0
     for place, view in enumerate(views):
         series = view.history.metrics.get(name)
         if series is not None:
@@ -119,17 +123,13 @@ def chart_content(
     if len(views) == 1 and (own := views[0].history.metrics.get(name)) is not None:
         shown = own.latest
         value = metric(name, shown) if shown is not None else ""
-        trend = trend_text(curves[0], ascii_only=ascii_only) if curves else ""
+        trend = trend_text(curves[0], scale, ascii_only=ascii_only) if curves else ""
     if ascii_only:
         value = value.replace("∞", "inf")
-    return ChartContent(
-        name,
-        tuple(curves),
-        chart_view(
-            views, choices, log_y=name in choices.log_metrics, best=_best(name, views, choices)
-        ),
-        Header(plain(name), value, trend),
-    )
+    best = _best(name, views, choices)
+    axes = chart_view(views, choices, log_y=name in choices.log_metrics, best=best)
+    header = Header(plain(name), value, trend)
+    return ChartContent(name, tuple(curves), replace(axes, y_scale=scale), header)
 
 
 def chart_view(
@@ -142,7 +142,7 @@ def chart_view(
     """The axes that every chart of the screen shares."""
     growing = [view for view in views if not view.status.has_ended]
     planned: list[float] = []
-    for view in growing:
+    for view in growing if not choices.fits_data else ():
         progress = view.history.progress
         end = {"step": progress.total_steps, "epoch": progress.epochs}.get(choices.x_unit)
         planned += [float(end)] if end else []

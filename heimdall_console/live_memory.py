@@ -31,6 +31,7 @@ def load_choices(screen: Chosen, preferences: "Preferences") -> None:
     x_unit = preferences.get(SECTION, "x_unit", "step")
     choices = LiveChoices(
         x_unit=x_unit if x_unit in X_UNITS else "step",
+        fits_data=preferences.get(SECTION, "fits_data", False),
         log_metrics=set(texts("log_metrics")),
         pins=texts("pins"),
         directions={
@@ -54,6 +55,7 @@ def choices_to_keep(screen: Chosen) -> dict[str, object]:
     """Every choice as plain JSON, by its key."""
     return {
         "x_unit": screen.choices.x_unit,
+        "fits_data": screen.choices.fits_data,
         "log_metrics": sorted(screen.choices.log_metrics),
         "pins": screen.choices.pins,
         "smoothing": screen.smoothing,

@@ -73,7 +73,8 @@ def _figures(view: "RunView") -> Sequence[str]:
     if not view.is_loaded:
         return [f"step {progress.step:,}"]
     if view.status is RunStatus.QUEUED:
-        return ["waits for its turn"]
+        waits = progress.status == RunStatus.QUEUED
+        return ["waits for its turn" if waits else "prepared: nobody has started it"]
     parts = []
     if progress.task is not None:
         name, done, total = progress.task

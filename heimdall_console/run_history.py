@@ -168,9 +168,7 @@ class RunHistory:
 
     def _reach(self) -> float:
         """Length of the axis that smoothing is meant for; it changes in steps."""
-        step = float(max(1, self._progress.step))
-        total = self._progress.total_steps
-        return float(total) if total and total >= step else grown_end(0.0, step)
+        return grown_end(0.0, float(max(1, self._progress.step)))
 
     def _smooth(
         self, name: str, places: Places, values: PyramidView, reach: float

@@ -178,6 +178,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
         help="Show the whole x axis again.",
     ),
     Action(
+        name="fit",
+        title="so far",
+        keys="z",
+        help="Show the x axis as far as the run is, or to where it will end.",
+    ),
+    Action(
         name="pan_left",
         title="range left",
         keys="less_than_sign,shift+left",

@@ -50,6 +50,7 @@ class LiveScreen(LiveActions):
     """Everything about what is being trained, and about what was."""
 
     NAME = "live"
+    AUTO_FOCUS = ""  # The first chart gets it, once there is one.
     ACTIONS = ACTIONS
     CSS_PATH = "live.tcss"
     ABOUT: ClassVar[str] = (
@@ -80,6 +81,7 @@ class LiveScreen(LiveActions):
             yield TextField(placeholder="loss -val | error", id="live-filter")
         with Horizontal(id="live-body"):
             yield MetricGrid(*self.grid_shape, id="live-grid")
+            yield Static(id="live-no-charts", classes="empty", markup=False)
             yield HardwarePanel(id="live-hardware")
         with Vertical(id="live-log-part"):
             yield TextField(placeholder="find in the log", id="live-search")
@@ -134,8 +136,6 @@ class LiveScreen(LiveActions):
         self._choose_run()
         self.watch_chosen()
         self.arrange_parts()
-        if self.focused is None and self.grid.charts:
-            self.grid.charts[0].focus()
 
     def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
         """Take a run where none is chosen, and look for an earlier one to compare with."""
@@ -260,7 +260,10 @@ class LiveScreen(LiveActions):
         views = self.views
         names = ordered_metrics(views, self.choices)
         self.grid.show(names, self._content)
+        if self.focused is None and self.grid.charts:
+            self.grid.charts[0].focus()
         self._draw_bar(names)
+        self._say_no_charts(names)
         current = self.current
         if current is None:
             return
@@ -278,6 +281,15 @@ class LiveScreen(LiveActions):
             line = self.query_one("#live-hardware-line", Static)
             line.display = bool(text) and not self.has_class("-full")
             line.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
+
+    def _say_no_charts(self, names: Sequence[str]) -> None:
+        says = self.query_one("#live-no-charts", Static)
+        says.display, self.grid.display = not names, bool(names)
+        if not names:
+            is_filtered = bool(self.choices.filter_text.strip())
+            says.update(
+                "No metric has such a name" if is_filtered else "No metrics yet", layout=False
+            )
 
     def _content(self, name: str) -> ChartContent:
         app, chosen = self.console_app, self.console_app.selection.run_ids
@@ -391,7 +403,7 @@ class LiveScreen(LiveActions):
 
     @on(MetricGrid.PageChanged)
     def _show_page(self) -> None:
-        self.draw_charts()
+        self._draw_bar(ordered_metrics(self.views, self.choices))
 
     @on(LogPane.SearchWanted)
     def _begin_search(self) -> None:

@@ -98,7 +98,8 @@ class LiveActions(BaseScreen):
         current = self.current if self.is_mounted else None
         ended = current is not None and current.status.has_ended
         if action in _OF_LIVING:
-            return current is not None and not ended
+            is_queued = current is not None and current.status.value == "queued"
+            return current is not None and not ended and (action == "stop" or not is_queued)
         if action == "resume":
             return ended
         if action == "rerun":
@@ -162,7 +163,7 @@ class LiveActions(BaseScreen):
 
         def show(error: HeimdallError) -> None:
             # What the worker printed last holds the traceback that its log may lack.
-            detail = "\n".join([*said, "", "The last lines that it printed:", error.why])
+            detail = "\n".join([*said, "", error.why])
             self.app.push_screen(ErrorPage(progress.failure() if is_said else error, detail))
 
         self.run_in_thread(lambda: crash_error(run), show)
@@ -399,6 +400,13 @@ class LiveActions(BaseScreen):
     def action_zoom_reset(self) -> None:
         """All of the x axis."""
         self.choices.x_range = None
+        self.draw_charts()
+
+    def action_fit(self) -> None:
+        """The x axis as far as the run is, or to its end."""
+        self.choices.fits_data = not self.choices.fits_data
+        self.choices.x_range = None
+        self.keep_choices()
         self.draw_charts()
 
     def action_pan_left(self) -> None:

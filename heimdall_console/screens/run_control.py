@@ -29,12 +29,12 @@ async def stop(screen: "BaseScreen", run_id: str) -> None:
     if status == "queued":
         if await screen.ask_yes_no(
             "Take the run out of the queue?",
-            f"{run_id} has not begun. Its directory stays, and it can be queued again.",
+            f"{_name(screen, run_id)} has not begun. Its directory stays, and it can be queued again.",
             "Take it out",
         ):
             await _cancel(screen, run_id)
         return
-    how = await screen.app.push_screen_wait(StopRun(run_id))
+    how = await screen.app.push_screen_wait(StopRun(_name(screen, run_id)))
     if how == "kill":
         await _kill(screen, run_id)
     elif how in ("epoch", "now"):
@@ -125,14 +125,17 @@ async def resume_ended(screen: "BaseScreen", run_id: str) -> None:
         else "It has no checkpoint: it begins anew, in the same run."
     )
     text = await screen.ask_text(
-        f"Resume {run_id}", f"{where}\nEpochs in all:", str(max(planned, least)), problem
+        f"Resume {_name(screen, run_id)}",
+        f"{where}\nEpochs in all:",
+        str(max(planned, least)),
+        problem,
     )
     if text is None:
         return
     epochs = int(text)
     done = await _tried(screen, lambda: _resume(screen.console_app.home, run_id, epochs, planned))
     if done:
-        screen.tell(f"{run_id} goes on")
+        screen.tell(f"{_name(screen, run_id)} goes on")
 
 
 async def rerun(screen: "BaseScreen", run_id: str) -> None:
@@ -170,7 +173,7 @@ async def _kill(screen: "BaseScreen", run_id: str) -> None:
         lambda: kill_worker(_run(screen.console_app.home, run_id), "killed on request"),
     )
     if killed is not None:
-        screen.tell(f"{run_id} {'was killed' if killed else 'had ended by itself'}")
+        screen.tell(f"{_name(screen, run_id)} {'was killed' if killed else 'had ended by itself'}")
 
 
 async def _cancel(screen: "BaseScreen", run_id: str) -> None:
@@ -183,7 +186,7 @@ async def _cancel(screen: "BaseScreen", run_id: str) -> None:
         return True
 
     if await _tried(screen, work):
-        screen.tell(f"{run_id} was taken out of the queue")
+        screen.tell(f"{_name(screen, run_id)} was taken out of the queue")
 
 
 async def _tried(screen: "BaseScreen", work: Callable[[], Any]) -> Any:
@@ -193,6 +196,12 @@ async def _tried(screen: "BaseScreen", work: Callable[[], Any]) -> Any:
     except HeimdallError as error:
         screen.show_error(error)
         return None
+
+
+def _name(screen: "BaseScreen", run_id: str) -> str:
+    """What a person calls a run; its id where nobody has named it yet."""
+    known = screen.console_app.runs or ()
+    return next((plain(run.info.name) for run in known if run.info.id == run_id), run_id)
 
 
 def _run(home: Path, run_id: str) -> "RunDir":

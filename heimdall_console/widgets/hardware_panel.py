@@ -1,5 +1,6 @@
 """The hardware of a run: memory over the same axis as the curves, load, heat, power, the machine."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -8,7 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from heimdall_console.charts.chart_header import Header
-from heimdall_console.charts.memory_bars import GIB
+from heimdall_console.charts.memory_bars import GIB, memory_text
 from heimdall_console.hardware_figures import (
     curve,
     gpu_lines,
@@ -84,7 +85,9 @@ class HardwarePanel(Vertical):
             )
         else:
             rss = curve(hardware, "rss_bytes", "memory", unit, timeline)
-            of_run.show(rss, _scaled(view, GIB))
+            held = hardware.latest("rss_bytes")
+            text = "n/a" if held is None else f"{memory_text(held)} GiB"
+            of_run.show(rss, _scaled(view, GIB), header=Header("run's memory", text))
             self._show_load(load, "cpu_percent", "CPU", hardware, unit, timeline, view)
         lines = [*(gpu_lines(hardware, gpu) if gpu is not None else ()), *machine_lines(hardware)]
         if gpu is not None and len(hardware.gpus) > 1:
@@ -115,6 +118,4 @@ class HardwarePanel(Vertical):
 
 
 def _scaled(view: "ChartView", scale: float) -> "ChartView":
-    from dataclasses import replace
-
     return replace(view, y_scale=scale, log_y=False, best=None)

@@ -106,6 +106,7 @@ class MetricGrid(Grid):
         with self.app.batch_update():
             if shape != self._shape:
                 self._shape = shape
+                self.post_message(self.PageChanged())
                 self.styles.grid_size_columns, self.styles.grid_size_rows = shape
             for chart in charts[len(names) :]:
                 self._metrics.pop(chart, None)
@@ -118,6 +119,8 @@ class MetricGrid(Grid):
                     chart.display = True
             if missing:
                 self.mount(*missing)
+                # A chart without a size draws nothing, and nothing new may come of a run that ended.
+                self.call_after_refresh(self.fill)
             for chart, name in zip(charts, names, strict=False):
                 made = self._content(name)
                 chart.show(made.curves, made.view, header=made.header)

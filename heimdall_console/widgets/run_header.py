@@ -63,13 +63,14 @@ class RunHeader(Cells):
         pointer = (">" if self.ascii_only else "▸") if line.is_current else " "
         mark = "=" if self.ascii_only else "━"
         sheet.write(0, row, pointer, "accent")
-        sheet.write(2, row, mark * 2, line.style)
+        sheet.write(1, row, f"{row + 1}", "strong")
+        sheet.write(3, row, mark * 2, line.style)
         state = f"{line.glyph} {line.status}".strip()
-        sheet.write(5, row, state, f"state-{line.status}")
+        sheet.write(6, row, state, f"state-{line.status}")
         room = max(12, sheet.columns // 3)
         name = fitted(line.name, room, ascii_only=self.ascii_only)
-        sheet.write(18, row, name, "strong" if line.is_current else "plain")
-        begin = 18 + room + 2
+        sheet.write(19, row, name, "strong" if line.is_current else "plain")
+        begin = 19 + room + 2
         if line.end:
             text = fitted(line.end, sheet.columns - begin, ascii_only=self.ascii_only)
             sheet.write(begin, row, text, "muted")

@@ -20,19 +20,19 @@ _WAYS: Final[tuple[tuple[Way, str, str, str], ...]] = (
         "epoch",
         "e",
         "After this epoch",
-        "Trains the epoch to its end, validates, saves a checkpoint. Nothing is lost.",
+        "Trains the epoch to its end, validates, saves a checkpoint.",
     ),
     (
         "now",
         "n",
         "Now, with a checkpoint",
-        "Saves at the next batch and ends; resuming goes on from exactly there.",
+        "Saves at the next batch; resuming goes on from exactly there.",
     ),
     (
         "kill",
         "k",
         "Kill",
-        "Ends every process at once. What was trained since the last checkpoint is lost.",
+        "At once; what it trained since the last checkpoint is lost.",
     ),
 )
 
