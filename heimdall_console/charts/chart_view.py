@@ -82,7 +82,7 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
     before = previous.y if previous and view.is_growing and not previous.log_y else None
     scale = view.y_scale
     if not low <= high:
-        return Frame(x_range, before or (0.0, scale))
+        return Frame(x_range, (0.0, scale))
     if view.is_growing:
         scaled = (before[0] / scale, before[1] / scale) if before else None
         y_range = grown_range(scaled, low / scale, high / scale)

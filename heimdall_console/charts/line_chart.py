@@ -26,6 +26,7 @@ from heimdall_console.charts.plot_area import PlotArea, plan_area
 
 _REFERENCE: Final = 0
 _LAYERS: Final = {"ghost": 1, "raw": 2, "line": 3}
+_NO_POINTS: Final = "no points yet"
 _UNITS_IN_LABELS: Final = ("time", "clock")
 
 
@@ -53,6 +54,10 @@ def draw_line_chart(
     legend = plan_legend(curves, view, columns, rows)
     area = _area(view, frame, columns, rows, symbols, legend)
     if area is None:
+        return sheet.picture()
+    if not any(map(len, curves)):
+        text = fitted(_NO_POINTS, columns)
+        sheet.write((columns - len(text)) // 2, rows // 2, text, "note")
         return sheet.picture()
     ascii_only = symbols == "ascii"
     sheet.paste(0, 0, _background(area, columns, rows))
