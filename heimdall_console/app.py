@@ -17,7 +17,8 @@ from heimdall_console.formatting import plain
 from heimdall_console.messages import RunsRead, SourceFailed
 from heimdall_console.partial_updates import send_changed_cells_only
 from heimdall_console.preferences import Preferences
-from heimdall_console.screens.base import bindings_of
+from heimdall_console.screens.base import JobsView, bindings_of
+from heimdall_console.sources.jobs import JobsChanged, JobsSource
 from heimdall_console.sources.runs import RunsSource
 from heimdall_console.sources.thread import in_thread
 from training_core.contract.errors import HeimdallError
@@ -25,6 +26,7 @@ from training_core.contract.errors import HeimdallError
 if TYPE_CHECKING:
     from textual.command import Provider
 
+    from heimdall_console.job_rows import JobRow
     from heimdall_console.run_index import RunSummary
     from heimdall_console.tour.guide import Guide
 
@@ -80,16 +82,21 @@ class HeimdallApp(Navigation):
         super().__init__(home, theme, preferences)
         self.readonly = readonly
         self.ascii_only = ascii_only
+        if ascii_only:
+            from heimdall_console.ascii_driver import ascii_driver
+
+            self.driver_class = ascii_driver(self.driver_class)
         self.now = clock
         self.host = host or platform.node().partition(".")[0]
         self.guide = guide
         if guide is not None:
             self.bind("f10", "hide_guide", show=False)
         self.runs: tuple[RunSummary, ...] | None = None
-        self.jobs: tuple[Any, ...] | None = None
+        self.jobs: tuple[JobRow, ...] | None = None
         self.selection = Selection(run_ids=run_ids)
         self._trail: list[str] = []
         self._runs_source = RunsSource(self, home)
+        self._jobs_source = JobsSource(self, home)
         self._modes = {mode: screen_maker(mode) for mode in everywhere.MODES}
 
     # Beginning and end.
@@ -104,6 +111,7 @@ class HeimdallApp(Navigation):
 
     def _prepare(self) -> None:
         """Load what the other screens need, so that a key shows them at once."""
+        self._jobs_source.start()
 
         def load() -> dict[str, str]:
             from heimdall_console.settings import load_settings
@@ -125,6 +133,7 @@ class HeimdallApp(Navigation):
     async def on_unmount(self) -> None:
         """Stop reading, and keep what was chosen."""
         self._runs_source.stop()
+        self._jobs_source.stop()
         await self.stop_tracking()
         self.preferences.save()
 
@@ -136,11 +145,33 @@ class HeimdallApp(Navigation):
         for screen in self.open_screens():
             screen.take_runs(event.runs)
 
-    def take_jobs(self, jobs: tuple[Any, ...]) -> None:
-        """Hand the jobs of this home to every screen."""
-        self.jobs = jobs
+    @on(JobsChanged)
+    def _take_jobs(self, event: JobsChanged) -> None:
+        before, self.jobs = self.jobs, event.jobs
         for screen in self.open_screens():
-            screen.jobs_changed(jobs)
+            screen.jobs_changed(event.jobs)
+        for panel in self.screen_stack:
+            if isinstance(panel, JobsView):
+                panel.jobs_changed(event.jobs)
+        if before is not None:
+            self._tell_ends(before, event.jobs)
+
+    def _tell_ends(self, before: "tuple[JobRow, ...]", after: "tuple[JobRow, ...]") -> None:
+        from heimdall_console.job_text import end_text
+
+        living = {job.id for job in before if not job.status.has_ended}
+        for job in after:
+            if job.id in living and job.status.has_ended:
+                self.notify(
+                    end_text(job),
+                    severity="information" if job.error is None else "error",
+                    markup=False,
+                    timeout=8,
+                )
+
+    def look_at_jobs(self) -> None:
+        """Look at the jobs now: one was started or ended."""
+        self._jobs_source.wake()
 
     @on(SourceFailed)
     def _tell_failure(self, event: SourceFailed) -> None:

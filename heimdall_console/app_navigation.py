@@ -25,6 +25,8 @@ class Selection:
     """Configuration, as TOML, of a run that is only in MLflow."""
     model: str = ""
     """Registered model."""
+    evaluation: str = ""
+    """Job of an evaluation to show."""
 
 
 class Navigation(Services):

@@ -84,11 +84,10 @@ class Services(App[str]):
 
     def start_job(self, kind: str, arguments: "JobArguments", title: str) -> None:
         """Start a job beside the console; the jobs panel follows it."""
-        from heimdall_console.launcher import start_worker
-        from training_core.contract.jobs import create_job
+        from heimdall_console.job_control import start_job
 
         def start() -> None:
-            start_worker(create_job(self.home, kind, arguments))
+            start_job(self.home, kind, arguments)
 
         async def work() -> None:
             try:
@@ -96,9 +95,13 @@ class Services(App[str]):
             except Exception as error:
                 self.show_error(error)
             else:
-                self.notify(f"Started: {plain(title)}", markup=False)
+                self.notify(f"Started: {plain(title)}  (J shows jobs)", markup=False)
+                self.look_at_jobs()
 
         self.run_worker(work(), exit_on_error=False)
+
+    def look_at_jobs(self) -> None:
+        """Look at the jobs now: one was started or ended."""
 
     def copy(self, text: str) -> None:
         """Copy to the clipboard of the person's own machine, also through tmux."""

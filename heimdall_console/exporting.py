@@ -26,17 +26,33 @@ def export(
     return run_job(home, "export", arguments, title=f"exporting {checkpoint.name}")
 
 
-def register(home: Path, folder: Path, name: str, alias: str, config: Config) -> dict[str, Any]:
-    """Make an export folder a version of a registered model."""
-    arguments = RegisterArguments(
+def register_arguments(
+    folder: Path, name: str, alias: str, config: Config, checkpoint: Path | None = None
+) -> RegisterArguments:
+    """What a registration needs, with the servers of a run's configuration.
+
+    Args:
+        folder: Export folder.
+        name: Registered model.
+        alias: Alias that moves to the new version; empty for none.
+        config: Of the run.
+        checkpoint: Exported into the folder first; None takes what is there.
+    """
+    return RegisterArguments(
         export=folder,
         name=name,
         alias=alias,
+        checkpoint=checkpoint,
         tracking_uri=config.tracking.uri,
         storage_endpoint=config.storage.endpoint,
         bucket=config.storage.bucket,
         region=config.storage.region,
     )
+
+
+def register(home: Path, folder: Path, name: str, alias: str, config: Config) -> dict[str, Any]:
+    """Make an export folder a version of a registered model."""
+    arguments = register_arguments(folder, name, alias, config)
     return run_job(home, "register", arguments, title=f"registering {name}")
 
 

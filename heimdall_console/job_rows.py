@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from training_core.contract.run_status import RunStatus, derive_status, status_w
 
 _MOST: Final = 500
 _RATE_TASK_S: Final = 0.5
+_LARGE: Final = ("positions", "coverage", "cdf_share")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class JobRow:
     """What failed."""
     detail: str = ""
     """Traceback of a bug."""
+    result: dict[str, Any] = field(default_factory=dict)
+    """What it found, without what is large; `read_result` has everything."""
 
     @property
     def id(self) -> str:
@@ -148,7 +151,7 @@ def job_title(kind: str, arguments: Mapping[str, Any]) -> str:
     subject = next(
         (
             str(arguments[key])
-            for key in ("checkpoint", "model", "export", "source", "target", "name", "dataset")
+            for key in ("model", "export", "checkpoint", "source", "target", "name", "dataset")
             if arguments.get(key)
         ),
         "",
@@ -230,7 +233,7 @@ class _Watched:
                 unharmed="Its inputs are unharmed",
                 action=f"Look into {self._job.output_path}, then start it again",
             )
-        return JobRow(
+        row = JobRow(
             path=self._job.path,
             kind=self._kind,
             arguments=self._arguments,
@@ -244,6 +247,10 @@ class _Watched:
             error=error,
             detail=self._detail,
         )
+        if status is not RunStatus.FINISHED:
+            return row
+        found = {key: value for key, value in row.read_result().items() if key not in _LARGE}
+        return replace(row, result=found)
 
     def _remaining_s(self) -> float | None:
         task, started = self._progress.task, self._task_started

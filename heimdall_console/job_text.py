@@ -8,6 +8,7 @@ from heimdall_console.formatting import age, count, duration, meters, plain, siz
 from heimdall_console.job_rows import JobRow
 
 _BAR_CELLS = 10
+_OF_STORAGE = {"bucket", "region"}
 
 
 def progress_text(job: JobRow) -> str:
@@ -32,13 +33,18 @@ def bar_text(share: float, *, ascii_only: bool = False, cells: int = _BAR_CELLS)
     return on * full + off * (cells - full)
 
 
-def outcome_text(job: JobRow, result: Mapping[str, Any]) -> str:
+def outcome_text(job: JobRow) -> str:
     """What became of a job that has ended, in one line."""
     if job.error is not None:
         return plain(job.error.what)
     if job.reason:
         return plain(job.reason)
-    return result_text(job.kind, result)
+    return result_text(job.kind, job.result)
+
+
+def end_text(job: JobRow) -> str:
+    """That a job has ended, and how, in one line."""
+    return f"{plain(job.title)}: {job.status.value}. {outcome_text(job)}".rstrip(" .")
 
 
 def result_text(kind: str, result: Mapping[str, Any]) -> str:
@@ -67,11 +73,11 @@ def _number(result: Mapping[str, Any], key: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def fact_pairs(job: JobRow, result: Mapping[str, Any], now: float) -> list[tuple[str, str]]:
+def fact_pairs(job: JobRow, now: float) -> list[tuple[str, str]]:
     """Everything that is known of a job, as labels and values."""
     pairs = [("job", plain(job.title)), ("id", job.id), ("status", job.status.value)]
     if job.status.has_ended:
-        text = result_text(job.kind, result)
+        text = result_text(job.kind, job.result)
         pairs += [("result", text)] if text and job.error is None else []
     else:
         pairs.append(("at", progress_text(job)))
@@ -88,9 +94,10 @@ def fact_pairs(job: JobRow, result: Mapping[str, Any], now: float) -> list[tuple
         pairs += [(label, plain(text)) for label, text in parts if text]
     elif job.reason:
         pairs.append(("reason", plain(job.reason)))
+    left_out = {"config"} | (set() if job.arguments.get("storage_endpoint") else _OF_STORAGE)
     pairs += [
         (plain(key).replace("_", " "), plain(value))
         for key, value in job.arguments.items()
-        if value not in ("", None, {}, []) and key != "config"
+        if value not in ("", None, {}, []) and key not in left_out
     ]
     return [*pairs, ("folder", plain(job.path))]

@@ -73,7 +73,7 @@ def list_all(
             plain(job.title),
             "" if job.started is None else duration((job.ended or now) - job.started),
             age(now - job.created),
-            outcome_text(job, job.read_result()) if job.status.has_ended else progress_text(job),
+            outcome_text(job) if job.status.has_ended else progress_text(job),
         ]
         for job in jobs
     ]
@@ -98,7 +98,7 @@ def show(job: str = _JOB, json: bool = JSON) -> None:
         print_json({**found.as_dict(), "arguments": found.arguments, "result": result})
         return
     terminal = Terminal.of(sys.stdout)
-    lines = pair_lines(fact_pairs(found, found.read_result(), time.time()), terminal)
+    lines = pair_lines(fact_pairs(found, time.time()), terminal)
     sys.stdout.write("\n".join(["", *lines, ""]) + "\n")
 
 

@@ -21,6 +21,7 @@ from heimdall_console.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from heimdall_console.app import HeimdallApp
+    from heimdall_console.job_rows import JobRow
     from heimdall_console.run_index import RunSummary
     from heimdall_console.screens.dialogs.text_question import Check
 
@@ -45,6 +46,13 @@ def bindings_of(prefix: str, actions: Sequence[Action]) -> list[Binding]:
         for place, key in enumerate(action.keys.split(","))
         if key.strip()
     ]
+
+
+class JobsView:
+    """What lies over a screen and shows jobs, too."""
+
+    def jobs_changed(self, jobs: Sequence["JobRow"]) -> None:
+        """The jobs of this home have changed."""
 
 
 class BaseScreen(Screen[None]):
@@ -75,7 +83,7 @@ class BaseScreen(Screen[None]):
     def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
         """The runs of this home have changed; also called when the screen is made."""
 
-    def jobs_changed(self, jobs: Sequence[Any]) -> None:
+    def jobs_changed(self, jobs: Sequence["JobRow"]) -> None:
         """The jobs of this home have changed; also called when the screen is made."""
 
     def minute_passed(self) -> None:
@@ -120,7 +128,8 @@ class BaseScreen(Screen[None]):
             if on_done is not None:
                 on_done(result)
 
-        self.run_worker(work(), group=group, exclusive=exclusive, exit_on_error=False)
+        # Called by the worker itself: one that is replaced before it begins leaves nothing unawaited.
+        self.run_worker(work, group=group, exclusive=exclusive, exit_on_error=False)
 
     def start(self, flow: Coroutine[Any, Any, None], group: str = "flow") -> None:
         """Go through questions and answers, such as an action that asks before it acts."""
@@ -248,7 +257,7 @@ class BaseScreen(Screen[None]):
         from heimdall_console.screens.dialogs.help_page import HelpPage
 
         focused = self.focused
-        about = str(getattr(focused, "HELP", "")) or self.ABOUT
+        about = str(getattr(focused, "HELP", "") or getattr(focused, "about", "")) or self.ABOUT
         keys = [
             (binding.key, binding.description)
             for binding in (focused._bindings.shown_keys if focused is not None else ())

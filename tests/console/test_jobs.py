@@ -64,7 +64,7 @@ def test_rows_follow_a_job_from_its_start_to_its_end(isolated_home: Path) -> Non
     (row,) = index.refresh()
     assert row.status is RunStatus.CRASHED
     assert row.error is not None
-    assert "crashed" in outcome_text(row, {})
+    assert "crashed" in outcome_text(row)
     worker = started(other := job_of(isolated_home))
     try:
         row, _ = index.refresh()
@@ -78,8 +78,8 @@ def test_rows_follow_a_job_from_its_start_to_its_end(isolated_home: Path) -> Non
         log.append("state", status="finished", exit_code=0)
     row = find_job(isolated_home, job.id)
     assert row.status is RunStatus.FINISHED
-    assert outcome_text(row, row.read_result()).startswith("1.0 MB, agrees with PyTorch")
-    assert ("id", job.id) in fact_pairs(row, row.read_result(), time.time())
+    assert outcome_text(row).startswith("1.0 MB, agrees with PyTorch")
+    assert ("id", job.id) in fact_pairs(row, time.time())
     (job.path / "job.json").write_text("[broken")
     assert find_job(isolated_home, job.id).title == "unknown job"
     with pytest.raises(UsageError):

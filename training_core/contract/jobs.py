@@ -116,6 +116,8 @@ class RegisterArguments(ServerArguments):
     """Registered model."""
     alias: str = ""
     """Alias that moves to the new version."""
+    checkpoint: Path | None = None
+    """Checkpoint to export into that directory first; None takes what is there."""
 
 
 class SetAliasArguments(ServerArguments):

@@ -72,9 +72,11 @@ def export(arguments: ExportArguments, report: Report = no_report) -> dict[str, 
 
 
 def register(arguments: RegisterArguments, report: Report = no_report) -> dict[str, Any]:
-    """Make an export a version of a registered model.
+    """Make an export a version of a registered model; export it first where that is asked for.
 
     Raises:
+        CheckpointError: The checkpoint is missing, damaged, or holds code.
+        DatasetError: There are no rows to prove the export with.
         ExportError: The folder is no export, or its proof is of another file.
         StorageError: The object store refused or did not answer.
         TrackingError: MLflow refused or did not answer.
@@ -86,6 +88,8 @@ def register(arguments: RegisterArguments, report: Report = no_report) -> dict[s
     from training_core.publishing.registry import register_export
 
     home = home_path()
+    if arguments.checkpoint is not None:
+        export(ExportArguments(checkpoint=arguments.checkpoint, target=arguments.export), report)
     model = arguments.export / "model.onnx"
     metadata = ModelMetadata.from_props(session_props(open_session(model, 1)), str(model))
     storage = StorageSection(

@@ -1,0 +1,409 @@
+"""A table of records that keeps its cursor on its record, whatever is added or sorted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from heimdall_console.formatting import cell_width, plain, shortened
+
+_GAP: Final = 2
+_MARGIN: Final = 2
+_NARROWEST: Final = 6
+_STATES: Final = (
+    *("queued", "starting", "running", "paused", "finished"),
+    *("stopped", "failed", "killed", "crashed"),
+)
+_NAMES: Final = (
+    *("header", "cell", "cursor", "muted", "accent", "strong", "good", "warning", "bad"),
+    *_STATES,
+)
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column."""
+
+    id: str
+    title: str
+    is_right: bool = False
+    """Whether its values end at the right, as numbers do."""
+    shrinks: bool = False
+    """Whether its values are cut where the table is too wide."""
+    drops: int = 0
+    """Rank in which it is left out where the table is too wide, the lowest first; 0 stays."""
+    style: str = "cell"
+    """Of its values, unless a cell says another."""
+    sorts: bool = True
+    """Whether a table may be sorted by it."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One record."""
+
+    key: str
+    """Stays the same as long as the record does."""
+    cells: tuple[str, ...]
+    """Text of each column; text that we did not write is made harmless here."""
+    styles: Mapping[str, str]
+    """Column → style of that cell."""
+    depth: int = 0
+    """Under how many others it lies."""
+
+
+class RecordTable(ScrollView, can_focus=True):
+    """Records, one a line; only the lines that are seen are drawn.
+
+    Args:
+        columns: In their order.
+        about: What the help says of it.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "next line"),
+        Binding("k,up", "move(-1)", "line before"),
+        Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
+        Binding("g,home", "go(0)", "first line"),
+        Binding("G,end", "go(-1)", "last line"),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"record-table--{name}" for name in _NAMES}
+    DEFAULT_CSS = """
+    RecordTable {
+        height: 1fr;
+        width: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+        background: $background;
+        & > .record-table--header { color: $muted; }
+        & > .record-table--cell { color: $foreground; }
+        & > .record-table--cursor { background: $panel; }
+        & > .record-table--muted { color: $muted; }
+        & > .record-table--accent { color: $accent; }
+        & > .record-table--strong { color: $foreground; text-style: bold; }
+        & > .record-table--good { color: $success; }
+        & > .record-table--warning { color: $warning; }
+        & > .record-table--bad { color: $error; }
+        & > .record-table--queued { color: $state-queued; }
+        & > .record-table--starting { color: $state-starting; }
+        & > .record-table--running { color: $state-running; }
+        & > .record-table--paused { color: $state-paused; }
+        & > .record-table--finished { color: $state-finished; }
+        & > .record-table--stopped { color: $state-stopped; }
+        & > .record-table--failed { color: $state-failed; }
+        & > .record-table--killed { color: $state-killed; }
+        & > .record-table--crashed { color: $state-crashed; }
+    }
+    """
+
+    class Highlighted(Message):
+        """The cursor is on another record.
+
+        Args:
+            table: Which table.
+            key: Of the record; empty without any.
+        """
+
+        def __init__(self, table: "RecordTable", key: str) -> None:
+            self.table = table
+            self.key = key
+            super().__init__()
+
+        @property
+        def control(self) -> "RecordTable":
+            """The table."""
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only where it is now counts."""
+            return isinstance(message, RecordTable.Highlighted) and message.table is self.table
+
+    class Opened(Message):
+        """A record was clicked twice.
+
+        Args:
+            table: Which table.
+            key: Of the record.
+        """
+
+        def __init__(self, table: "RecordTable", key: str) -> None:
+            self.table = table
+            self.key = key
+            super().__init__()
+
+        @property
+        def control(self) -> "RecordTable":
+            """The table."""
+            return self.table
+
+    class TitleClicked(Message):
+        """The title of a column was clicked.
+
+        Args:
+            table: Which table.
+            column_id: Of the column.
+        """
+
+        def __init__(self, table: "RecordTable", column_id: str) -> None:
+            self.table = table
+            self.column_id = column_id
+            super().__init__()
+
+        @property
+        def control(self) -> "RecordTable":
+            """The table."""
+            return self.table
+
+    def __init__(
+        self, columns: Sequence[TableColumn], about: str = "", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self.about = about
+        self.marked: set[str] = set()
+        """Keys of the records that carry a mark."""
+        self.sort_id, self.is_descending = "", False
+        self._columns = tuple(columns)
+        self._rows: tuple[TableRow, ...] = ()
+        self._places: dict[str, int] = {}
+        self._cursor = 0
+        self._placed: list[tuple[int, int, int]] = []
+        """Of each column that fits: its number, where it begins, how wide it is."""
+
+    @property
+    def rows(self) -> tuple[TableRow, ...]:
+        """What is shown."""
+        return self._rows
+
+    @property
+    def key(self) -> str:
+        """Of the record under the cursor; empty without any."""
+        return self._rows[self._cursor].key if self._cursor < len(self._rows) else ""
+
+    def show(self, rows: Sequence[TableRow], columns: Sequence[TableColumn] | None = None) -> None:
+        """Show other records; the cursor stays on its record, or near where that was."""
+        before = self.key
+        if (tuple(rows), tuple(columns or self._columns)) == (self._rows, self._columns):
+            return
+        self._rows = tuple(rows)
+        self._columns = tuple(columns or self._columns)
+        self._places = {row.key: place for place, row in enumerate(self._rows)}
+        self.marked &= self._places.keys()
+        last = max(0, len(self._rows) - 1)
+        self._cursor = min(self._places.get(before, self._cursor), last)
+        self._arrange()
+        self._show_cursor()
+        if self.key != before:
+            self.post_message(self.Highlighted(self, self.key))
+
+    def go_to(self, key: str) -> bool:
+        """Put the cursor on a record; False where it is not there."""
+        place = self._places.get(key)
+        if place is None:
+            return False
+        self._move_to(place)
+        return True
+
+    def toggle_mark(self) -> None:
+        """Mark the record under the cursor or take its mark away, and go to the next."""
+        if self.key:
+            self.marked ^= {self.key}
+            self.refresh()
+            self.action_move(1)
+
+    def clear_marks(self) -> None:
+        """Take all marks away."""
+        self.marked.clear()
+        self.refresh()
+
+    def show_sorting(self, column_id: str, *, is_descending: bool) -> None:
+        """Show by which column the records are sorted."""
+        self.sort_id, self.is_descending = column_id, is_descending
+        self._arrange()
+
+    # The cursor.
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self._move_to(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by what is seen."""
+        self._move_to(self._cursor + by * self._page)
+
+    def action_go(self, place: int) -> None:
+        """Move the cursor to the first or the last line."""
+        self._move_to(place if place >= 0 else len(self._rows) - 1)
+
+    def _move_to(self, place: int) -> None:
+        place = min(max(0, place), max(0, len(self._rows) - 1))
+        if place != self._cursor:
+            self._cursor = place
+            self._show_cursor()
+            self.refresh()
+            self.post_message(self.Highlighted(self, self.key))
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _show_cursor(self) -> None:
+        if self.size.height < 2:
+            return
+        top = self.scroll_offset.y
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)
+        elif self._cursor >= top + self._page:
+            below = self._cursor - self._page + 1
+            self.scroll_to(y=below, animate=False, force=True, immediate=True)
+
+    def on_resize(self) -> None:
+        """Other columns may fit."""
+        self._arrange()
+        self._show_cursor()
+
+    def on_focus(self) -> None:
+        """Show the focus."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show that the focus is elsewhere."""
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Move the cursor, or tell which title was clicked; twice opens."""
+        if event.y == 0:
+            for number, start, width in self._placed:
+                if start <= event.x < start + width:
+                    self.post_message(self.TitleClicked(self, self._columns[number].id))
+            return
+        place = self.scroll_offset.y + event.y - 1
+        if place < len(self._rows):
+            self._move_to(place)
+            if event.chain == 2:
+                self.post_message(self.Opened(self, self._rows[place].key))
+
+    # Drawing.
+
+    @property
+    def _ascii_only(self) -> bool:
+        return bool(getattr(self.app, "ascii_only", False))
+
+    def _arrange(self) -> None:
+        """Choose the columns that fit, and their widths."""
+        room = self.scrollable_content_region.width or self.size.width
+        widths = [
+            max(
+                [
+                    cell_width(self._title(column)),
+                    *(
+                        cell_width(plain(row.cells[n])) + 2 * row.depth * (n == 0)
+                        for row in self._rows
+                    ),
+                ]
+            )
+            for n, column in enumerate(self._columns)
+        ]
+        kept = [n for n, column in enumerate(self._columns) if widths[n]]
+
+        def needed(minimal: bool) -> int:
+            return _MARGIN + sum(
+                (min(widths[n], 16) if minimal and self._columns[n].shrinks else widths[n]) + _GAP
+                for n in kept
+            )
+
+        for n in sorted(kept, key=lambda n: self._columns[n].drops):
+            if needed(minimal=True) - _GAP <= room:
+                break
+            if self._columns[n].drops:
+                kept.remove(n)
+        excess = needed(minimal=False) - _GAP - room
+        shrinking = [n for n in kept if self._columns[n].shrinks]
+        while excess > 0 and shrinking:
+            widest = max(shrinking, key=lambda n: widths[n])
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+            excess -= 1
+        placed, start = [], _MARGIN
+        for n in kept:
+            width = min(widths[n], room - start)
+            if width <= 0:
+                break
+            placed.append((n, start, width))
+            start += width + _GAP
+        self._placed = placed
+        self.virtual_size = Size(room, len(self._rows) + 1)
+        self.refresh()
+
+    def _title(self, column: TableColumn) -> str:
+        title = plain(column.title)
+        if column.id != self.sort_id:
+            return title
+        return f"{title} {('v^' if self._ascii_only else '▼▲')[0 if self.is_descending else 1]}"
+
+    def render_line(self, y: int) -> Strip:
+        """One line of what is seen; the first one is the header."""
+        width = self.scrollable_content_region.width or self.size.width
+        base = self.rich_style
+        place = self.scroll_offset.y + y - 1
+        if y == 0:
+            strip, base = self._draw_header(base), base + self._style("header")
+        elif place < len(self._rows):
+            strip, base = self._draw(place, base)
+        else:
+            return Strip.blank(width, base)
+        return strip.adjust_cell_length(width, base)
+
+    def _style(self, name: str) -> Style:
+        known = name if name in _NAMES else "cell"
+        return self.get_component_rich_style(f"record-table--{known}", partial=True)
+
+    def _draw_header(self, base: Style) -> Strip:
+        style = base + self._style("header")
+        segments, at = [], 0
+        for number, start, width in self._placed:
+            column = self._columns[number]
+            text = self._fit(self._title(column), width, is_right=column.is_right)
+            segments += [Segment(" " * (start - at), style), Segment(text, style)]
+            at = start + width
+        return Strip(segments)
+
+    def _draw(self, place: int, base: Style) -> tuple[Strip, Style]:
+        row = self._rows[place]
+        is_cursor = place == self._cursor
+        if is_cursor:
+            base += self._style("cursor")
+            if self.has_focus:
+                base += Style(bold=True)
+        bar = (">" if self._ascii_only else "▌") if is_cursor else " "
+        mark = ("+" if self._ascii_only else "•") if row.key in self.marked else " "
+        segments, at = [Segment(bar + mark, base + self._style("accent"))], _MARGIN
+        for number, start, width in self._placed:
+            column = self._columns[number]
+            text = plain(row.cells[number])
+            if number == 0 and row.depth:
+                text = "  " * row.depth + text
+            style = self._style(row.styles.get(column.id, column.style))
+            segments.append(Segment(" " * (start - at), base))
+            segments.append(Segment(self._fit(text, width, is_right=column.is_right), base + style))
+            at = start + width
+        return Strip(segments), base
+
+    def _fit(self, text: str, width: int, *, is_right: bool) -> str:
+        """The text in exactly `width` cells."""
+        if cell_width(text) > width:
+            text = shortened(text, width)
+        if self._ascii_only and not text.isascii():
+            text = text.replace("…", "~").encode("ascii", "replace").decode()
+        blanks = " " * (width - cell_width(text))
+        return blanks + text if is_right else text + blanks
