@@ -134,7 +134,7 @@ def draw_end_marks(
 ) -> None:
     """Put each curve's mark where it ends, or before that where another one stands."""
     for curve in curves:
-        if curve.has_points:
+        if curve.has_points or len(curve) == 1:
             _draw_points(sheet, area, curve, ascii_only=ascii_only)
     taken: set[tuple[int, int]] = set()
     for curve, own_mark in zip(curves, legend.marks, strict=True):

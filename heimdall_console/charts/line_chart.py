@@ -56,7 +56,7 @@ def draw_line_chart(
     if area is None:
         return sheet.picture()
     if not any(map(len, curves)):
-        text = fitted(_NO_POINTS, columns)
+        text = fitted(_NO_POINTS, columns, ascii_only=symbols == "ascii")
         sheet.write((columns - len(text)) // 2, rows // 2, text, "note")
         return sheet.picture()
     ascii_only = symbols == "ascii"

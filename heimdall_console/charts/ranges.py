@@ -28,7 +28,7 @@ def fit_range(low: float, high: float) -> Range:
     low, high = min(max(low, -_LARGEST), _LARGEST), max(min(high, _LARGEST), -_LARGEST)
     size = max(abs(low), abs(high))
     if size < _SMALLEST:
-        return -1.0, 1.0
+        return 0.0, 1.0
     if high - low <= size * _FINEST_SHARE:
         return max(low - size / 10, -_LARGEST), min(high + size / 10, _LARGEST)
     return low, high
