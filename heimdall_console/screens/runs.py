@@ -40,7 +40,7 @@ _SECTION: Final = "runs"
 # Pages of MLflow come quickly one after the other: the table is arranged for several at once.
 _ARRANGE_AFTER_S: Final = 0.15
 _FEW_ROWS: Final = 500
-_WIDE, _HIGH = 110, 32
+_WIDE, _VERY_WIDE, _HIGH = 110, 150, 32
 
 
 class RunsScreen(RunsActions):
@@ -377,7 +377,9 @@ class RunsScreen(RunsActions):
     def place_preview(self) -> None:
         """Beside the table, below it, or nowhere."""
         wide, high = self.size.width >= _WIDE, self.size.height >= _HIGH
-        self.query_one("#runs-body").set_class(wide, "-wide")
+        body = self.query_one("#runs-body")
+        body.set_class(wide, "-wide")
+        body.set_class(self.size.width >= _VERY_WIDE, "-very-wide")
         is_wanted = self._is_preview_wanted and not self.query_one(Welcome).display
         self.query_one(RunPreview).display = is_wanted and (wide or high)
         self._show_preview()

@@ -46,6 +46,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
             height: auto; max-height: 18; border: none; padding: 0; background: $surface;
         }
         & .dialog--hint { margin-top: 1; }
+        &.-ascii OptionList { scrollbar-size: 0 0; }
     }
     """
 
@@ -95,7 +96,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
     def line(self, name: str, about: str) -> Text:
         """One choice."""
         room = min(_WIDTH, int(0.96 * self.app.size.width)) - _FRAME
-        said = plain(about)
+        said = shortened(plain(about), room // 2)
         shown = shortened(plain(shown_name(name)), max(8, room - cell_width(said) - 4))
         blanks = " " * max(2, room - cell_width(shown) - cell_width(said) - 2)
         text = Text(shown + blanks, no_wrap=True)
