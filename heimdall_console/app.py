@@ -86,6 +86,10 @@ class HeimdallApp(Navigation):
             from heimdall_console.ascii_driver import ascii_driver
 
             self.driver_class = ascii_driver(self.driver_class)
+        if ascii_only:
+            from heimdall_console.ascii_driver import ascii_driver
+
+            self.driver_class = ascii_driver(self.driver_class)
         self.now = clock
         self.host = host or platform.node().partition(".")[0]
         self.guide = guide

@@ -1,0 +1,209 @@
+"""The real program on a real terminal: what it shows, what is typed, what becomes of it."""
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import pexpect
+import pyte
+
+TIMEOUT_S: Final = 60.0
+PROGRAM: Final = (sys.executable, "-m", "heimdall_console")
+BUG: Final = ("This is a bug", "Traceback (most recent call last)")
+"""What is shown of an error that nobody meant for a person."""
+
+_KEYS: Final = {
+    "enter": "\r",
+    "escape": "\x1b",
+    "tab": "\t",
+    "space": " ",
+    "backspace": "\x7f",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
+    "f1": "\x1bOP",
+    "f2": "\x1bOQ",
+    "f3": "\x1bOR",
+    "f4": "\x1bOS",
+    "f5": "\x1b[15~",
+    "f6": "\x1b[17~",
+    "f10": "\x1b[21~",
+}
+_SEQUENCE: Final = re.compile(rb"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
+
+
+def key_bytes(key: str) -> str:
+    """What a terminal sends for a key of Textual's name; text is sent as it is."""
+    if key.startswith("ctrl+") and len(key) == 6:
+        return chr(ord(key[5]) & 0x1F)
+    return _KEYS.get(key, key)
+
+
+class RealConsole:
+    """A process on a pseudo-terminal whose screen can be read.
+
+    Args:
+        arguments: Of the program.
+        size: Columns and rows.
+        environment: Variables that differ from ours; None removes one.
+        command: What is started; the program when left out.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (120, 40),
+        environment: Mapping[str, str | None] | None = None,
+        command: Sequence[str] = PROGRAM,
+    ) -> None:
+        variables = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        for name, value in (environment or {}).items():
+            variables.pop(name, None)
+            if value is not None:
+                variables[name] = value
+        # The size is that of the terminal, not of these variables.
+        for name in ("COLUMNS", "LINES"):
+            variables.pop(name, None)
+        columns, rows = size
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.received = bytearray()
+        """Everything that was sent to the terminal."""
+        self._drawn = 0
+        self.process = pexpect.spawn(
+            command[0], [*command[1:], *arguments], dimensions=(rows, columns), env=variables
+        )
+        self.process.delaybeforesend = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.process.closed:
+            with contextlib.suppress(pexpect.ExceptionPexpect, OSError):
+                self.process.close(force=True)
+
+    # What is seen.
+
+    def read(self, for_s: float = 0.0) -> None:
+        """Take what has arrived, and wait for more of it for a while."""
+        deadline = time.monotonic() + for_s
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                chunk = self.process.read_nonblocking(1 << 16, timeout=min(left, 0.05))
+            except pexpect.TIMEOUT:
+                chunk = b""
+            except pexpect.EOF:
+                return
+            self.received += chunk
+            if not chunk and left <= 0:
+                return
+
+    def text(self) -> str:
+        """The lines of the screen."""
+        # What a terminal would draw is worked out only where somebody looks.
+        self._stream.feed(bytes(self.received[self._drawn :]))
+        self._drawn = len(self.received)
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def said(self) -> str:
+        """Everything that was ever written, without what moves or colors it."""
+        return _SEQUENCE.sub(b"", bytes(self.received)).decode("utf-8", "replace")
+
+    def wait(self, wanted: str | Callable[[str], bool], what: str = "", within_s: float = 0) -> str:
+        """Wait until the screen shows something; the screen is returned.
+
+        Args:
+            wanted: A text, or what is true of the lines of the screen.
+            what: For the message, where it never happens.
+            within_s: For how long; the usual time when 0.
+        """
+        deadline = time.monotonic() + (within_s or TIMEOUT_S)
+        while True:
+            self.read(0.05)
+            shown = self.text()
+            if wanted in shown if isinstance(wanted, str) else wanted(shown):
+                return shown
+            self.refuse_bugs()
+            assert self.process.isalive(), f"it has ended:\n{self.said()[-3000:]}"
+            assert time.monotonic() < deadline, f"never shown: {what or wanted}\n{shown}"
+
+    def wait_until(self, is_true: Callable[[], bool], what: str) -> None:
+        """Wait for a condition beside the screen, which is read meanwhile."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not is_true():
+            self.read(0.05)
+            assert time.monotonic() < deadline, f"never happened: {what}\n{self.text()}"
+
+    def refuse_bugs(self) -> None:
+        """Fail where the screen shows an error that is a bug."""
+        shown = self.text()
+        for sign in BUG:
+            assert sign not in shown, shown
+
+    # What is done.
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by their names of Textual's; a lone escape is waited for as it has to be."""
+        for key in keys:
+            self.process.send(key_bytes(key))
+            # Terminals tell escape from the begin of a sequence by the pause behind it.
+            self.read(0.15 if key == "escape" else 0.02)
+
+    def type(self, text: str) -> None:
+        """Type a text as fast as it goes."""
+        self.process.send(text)
+        self.read(0.05)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
+        self.text()
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
+    def leave(self) -> str:
+        """Press q and wait for the end; what stands on the terminal then is returned."""
+        self.press("q")
+        deadline = time.monotonic() + TIMEOUT_S
+        while self.process.isalive():
+            self.read(0.05)
+            assert time.monotonic() < deadline, f"it does not leave\n{self.text()}"
+        self.read(0.2)
+        self.process.close()
+        assert self.process.exitstatus == 0, self.said()[-3000:]
+        return self.text()
+
+    def close_terminal(self) -> None:
+        """Close the terminal under the program, as a lost connection does; wait for its end."""
+        pid = self.process.pid
+        self.process.ptyproc.fileobj.close()
+        # Its own descriptor is gone: nobody may close another one of that number.
+        self.process.ptyproc.closed = self.process.closed = True
+        self.process.ptyproc.fd = self.process.child_fd = -1
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                    break
+            assert time.monotonic() < deadline, "it outlives its terminal"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill the program."""
+        self.process.kill(signal.SIGKILL)
+        self.process.wait()
