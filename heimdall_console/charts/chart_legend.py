@@ -8,7 +8,7 @@ import numpy as np
 
 from heimdall_console.charts.canvas import Canvas
 from heimdall_console.charts.chart_view import ChartView, Frame
-from heimdall_console.charts.curve_columns import Curve, visible
+from heimdall_console.charts.curve_columns import Curve, value_range, visible
 from heimdall_console.charts.number_text import value_text, x_text
 from heimdall_console.charts.picture import Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea
@@ -42,6 +42,8 @@ def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: in
         "" if curve.kind == "raw" else next(numbers, "*") if not curve.label else curve.label[:2]
         for curve in curves
     )
+    if view.legend == "marks":
+        return Legend(marks)
     if columns >= _LEAST_COLUMNS_FOR_SIDE and len(named) <= rows - 3:
         widest = max(text_width(curve.name) for curve in named) + 9
         return Legend(marks, side_columns=min(widest, _WIDEST_SIDE, columns * 2 // 5) + 2)
@@ -182,12 +184,29 @@ def notes_of(
         missing, infinite = missing + curve_missing, infinite + curve_infinite
         if frame.log_y and curve.pyramid.extent(begin, end)[0] <= 0:
             hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
+    if view.fits_typical:
+        notes += _beyond(curves, view, frame, ascii_only=ascii_only)
     if missing:
         notes.append((f"{missing:,} NaN", "alert"))
     if infinite:
         notes.append((f"{infinite:,} inf" if ascii_only else f"{infinite:,} ∞", "alert"))
     if hidden:
         notes.append((f"{hidden:,} {'<=' if ascii_only else '≤'} 0", "alert"))
+    return notes
+
+
+def _beyond(
+    curves: Sequence[Curve], view: ChartView, frame: Frame, *, ascii_only: bool
+) -> list[Note]:
+    """The extremes that lie beyond the axis."""
+    low = np.fmin.reduce([np.inf, *(value_range(curve, frame.x)[0] for curve in curves)])
+    high = np.fmax.reduce([-np.inf, *(value_range(curve, frame.x)[1] for curve in curves)])
+    up, down = ("^", "v") if ascii_only else ("↑", "↓")
+    notes = []
+    if high > frame.y[1]:
+        notes.append((f"{up} {value_text(high, view.y_scale)}", "alert"))
+    if low < frame.y[0]:
+        notes.append((f"{down} {value_text(low, view.y_scale)}", "alert"))
     return notes
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from heimdall_console.charts.curve_columns import Curve, value_range
+from heimdall_console.charts.curve_columns import Curve, value_range, visible
 from heimdall_console.charts.ranges import (
     Range,
     fit_log_range,
@@ -17,6 +17,9 @@ from heimdall_console.charts.ranges import (
     round_range,
 )
 
+_TYPICAL_COLUMNS: Final = 400
+_LEAST_TYPICAL: Final = 20
+_RARE: Final = 0.03
 _WHOLE_UNITS: Final = ("step", "epoch")
 
 
@@ -51,7 +54,10 @@ class ChartView:
     notes: tuple[str, ...] = ()
     """Lines of text for an empty corner of the plot."""
     legend: str = "auto"
-    """`auto` names the curves where there are several, `none` never does."""
+    """`auto` names the curves where there are several, `marks` only marks where they end, for a
+    screen that names them elsewhere, `none` does neither."""
+    fits_typical: bool = False
+    """Whether the y axis holds what most columns show, and a rare spike may leave the plot."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
     if view.y_range:
         return Frame(x_range, fit_range(*view.y_range))
     low, high = _least_and_greatest(curves, x_range)
+    if view.fits_typical:
+        low, high = _typical(curves, x_range) or (low, high)
     references = [reference.value for reference in view.references]
     low, high = min([low, *references]), max([high, *references])
     before = previous.y if previous and view.is_growing and not previous.log_y else None
@@ -120,6 +128,27 @@ def _least_and_greatest(curves: Sequence[Curve], x_range: Range) -> Range:
         least, greatest = value_range(curve, x_range)
         low, high = np.fmin(low, least), np.fmax(high, greatest)
     return float(low), float(high)
+
+
+def _typical(curves: Sequence[Curve], x_range: Range) -> Range | None:
+    """The range of nearly all columns, where a few reach far beyond it; else None."""
+    lows, highs = [np.empty(0)], [np.empty(0)]
+    for curve in curves:
+        begin, end = visible(curve, x_range)
+        edges = np.linspace(begin, end, min(end - begin, _TYPICAL_COLUMNS) + 1).astype(np.int64)
+        low, high = curve.pyramid.min_max(edges)
+        lows.append(low[np.isfinite(low)])
+        highs.append(high[np.isfinite(high)])
+    low, high = np.concatenate(lows), np.concatenate(highs)
+    if len(low) < _LEAST_TYPICAL:
+        return None
+    least, greatest = np.quantile(low / 2, _RARE) * 2, np.quantile(high / 2, 1 - _RARE) * 2
+    with np.errstate(over="ignore"):
+        margin = max((greatest - least) * 0.1, 0.0)
+        return (
+            float(max(low.min(), least - margin)),
+            float(min(high.max(), greatest + margin)),
+        )
 
 
 def _log_range(

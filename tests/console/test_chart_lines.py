@@ -70,6 +70,8 @@ def test_it_never_raises_and_keeps_its_size(
             is_growing=flag,
             best=(1.0, number) if number is not None else None,
             references=(Reference(number or 0.0, "total"),),
+            fits_typical=flag,
+            legend="marks" if flag else "auto",
         )
         before = frame_of(curves[:1], view)
         frame = frame_of(curves, view, before)
@@ -146,6 +148,20 @@ def test_a_growing_chart_keeps_its_axes_for_most_points() -> None:
     assert changes < 60
     planned = ChartView(is_growing=True, planned_end=5000)
     assert frame_of([Curve.of("a", [0, 1], [1, 2])], planned).x == (0, 5000)
+
+
+def test_a_rare_spike_may_leave_the_plot_and_is_told() -> None:
+    values = np.sin(np.arange(600) / 40)
+    values[300] = 1e17
+    curve = Curve.of("a", np.arange(600), values)
+    whole = frame_of([curve], ChartView())
+    assert whole.y[1] >= 1e17
+    view = ChartView(fits_typical=True)
+    assert frame_of([curve], view).y[1] < 3
+    assert "↑ 1.00e+17" in text(draw_line_chart([curve], view, 60, 12))
+    # Without one, nothing is cut off.
+    smooth = [Curve.of("a", np.arange(600), np.sin(np.arange(600) / 40))]
+    assert "↑" not in text(draw_line_chart(smooth, view, 60, 12))
 
 
 def test_the_cursor_reads_the_nearest_point_of_every_curve() -> None:
