@@ -75,6 +75,7 @@ bench: environment ## Run the benchmarks and print their ratios
 	$(BIN)/python benchmarks/detach.py
 	$(BIN)/python benchmarks/run_log.py
 	$(BIN)/python benchmarks/list_runs.py
+	$(BIN)/python benchmarks/tracking_list.py
 	$(BIN)/python benchmarks/export_speed.py
 	$(BIN)/python benchmarks/training_overhead.py
 	$(BIN)/python benchmarks/command_answer.py
