@@ -97,6 +97,7 @@ def chart_content(
     ghost: "RunView | None",
     choices: LiveChoices,
     *,
+    trend: str | None = None,
     ascii_only: bool = False,
 ) -> ChartContent:
     """The chart of one metric.
@@ -106,6 +107,7 @@ def chart_content(
         views: Runs, the one that matters first.
         ghost: Run to show behind a single one.
         choices: How to show it.
+        trend: What stands beside the last value; found anew when None.
         ascii_only: Whether only ASCII characters may be used.
     """
     curves: list[Curve] = []
@@ -116,20 +118,25 @@ def chart_content(
         series = view.history.metrics.get(name)
         if series is not None:
             style = f"series-{place % _COLORS + 1}"
-            curves += _curves(series, view, choices.x_unit, names[place], style, len(views) == 1)
+            own = _curves(series, view, choices.x_unit, names[place], style, len(views) == 1)
+            # Its number among the runs above, also in charts that not every run has.
+            curves += [replace(curve, label=str(place + 1)) for curve in own]
     if ghost is not None and len(views) == 1 and name in ghost.history.metrics:
         curves += _ghost_curves(ghost.history.metrics[name], ghost, views[0], choices.x_unit)
-    value = trend = ""
-    if len(views) == 1 and (own := views[0].history.metrics.get(name)) is not None:
-        shown = own.latest
+    value = ""
+    if len(views) == 1 and (series := views[0].history.metrics.get(name)) is not None:
+        shown = series.latest
         value = metric(name, shown) if shown is not None else ""
-        trend = trend_text(curves[0], scale, ascii_only=ascii_only) if curves else ""
+        if trend is None and curves:
+            trend = trend_text(curves[0], scale, ascii_only=ascii_only)
     if ascii_only:
         value = value.replace("∞", "inf")
     best = _best(name, views, choices)
     axes = chart_view(views, choices, log_y=name in choices.log_metrics, best=best)
-    header = Header(plain(name), value, trend)
-    return ChartContent(name, tuple(curves), replace(axes, y_scale=scale), header)
+    header = Header(plain(name), value, trend or "")
+    legend = "marks" if len(views) > 1 else "auto"
+    axes = replace(axes, y_scale=scale, legend=legend)
+    return ChartContent(name, tuple(curves), axes, header)
 
 
 def chart_view(

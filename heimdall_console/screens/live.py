@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
 
 _REDRAW_S: Final = 0.24
+_TREND_S: Final = 2.0
 _WIDE: Final = 110
 _HIGH: Final = 30
 
@@ -67,6 +68,7 @@ class LiveScreen(LiveActions):
         self._drawn_s = 0.0
         self._timer: Timer | None = None
         self._status_shown = ""
+        self._trends: dict[str, tuple[str | None, float]] = {}
 
     # Made of.
 
@@ -295,7 +297,16 @@ class LiveScreen(LiveActions):
         app, chosen = self.console_app, self.console_app.selection.run_ids
         by_id = {view.run_id: view for view in self.views}
         views = [by_id[run_id] for run_id in chosen if run_id in by_id]
-        return chart_content(name, views, self.ghost, self.choices, ascii_only=app.ascii_only)
+        trend, known_s = self._trends.get(name, (None, 0.0))
+        # A trend that changes with every step says nothing and costs a slow line its bytes.
+        if time.monotonic() - known_s > _TREND_S or not views or views[0].status.has_ended:
+            trend = None
+        made = chart_content(
+            name, views, self.ghost, self.choices, trend=trend, ascii_only=app.ascii_only
+        )
+        if trend is None:
+            self._trends[name] = made.header.trend, time.monotonic()
+        return made
 
     def _draw_bar(self, names: Sequence[str]) -> None:
         grid, choices = self.grid, self.choices

@@ -1,15 +1,15 @@
 """The hardware of a run: memory over the same axis as the curves, load, heat, power, the machine."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from heimdall_console.charts.chart_header import Header
 from heimdall_console.charts.memory_bars import GIB, memory_text
+from heimdall_console.charts.picture import Picture, Sheet, fitted
 from heimdall_console.hardware_figures import (
     curve,
     gpu_lines,
@@ -17,6 +17,7 @@ from heimdall_console.hardware_figures import (
     memory_curves,
     memory_figures,
 )
+from heimdall_console.widgets.cells import Cells
 from heimdall_console.widgets.memory_chart import MemoryChart
 from heimdall_console.widgets.metric_chart import MetricChart
 
@@ -28,6 +29,29 @@ if TYPE_CHECKING:
 _ROWS_FOR_LOAD = 22
 
 
+class Words(Cells):
+    """Lines of words."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: tuple[str, ...] = ()
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Show other lines."""
+        if len(lines) != len(self._lines):
+            self.styles.height = len(lines)
+        self._lines = tuple(lines)
+        self.redraw()
+
+    def draw(self, columns: int, rows: int) -> Picture:
+        """The lines."""
+        sheet = Sheet(columns, rows)
+        for row, line in enumerate(self._lines):
+            text = line.replace("°", "") if self.ascii_only else line
+            sheet.write(1, row, fitted(text, columns - 1, ascii_only=self.ascii_only), "plain")
+        return sheet.picture()
+
+
 class HardwarePanel(Vertical):
     """GPU memory and load where there is a GPU, memory and processor of the run where not."""
 
@@ -36,22 +60,17 @@ class HardwarePanel(Vertical):
         width: 44;
         height: 1fr;
         padding: 0 0 0 1;
-        & > Static { height: auto; padding: 0 1; }
         & > .memory { height: 3fr; }
         & > .load { height: 2fr; }
     }
     """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._said = ""
 
     def compose(self) -> ComposeResult:
         """Memory, load, words."""
         yield MemoryChart("GPU memory", classes="memory", id="gpu-memory")
         yield MetricChart("run's memory", classes="memory", id="run-memory")
         yield MetricChart("load", classes="load", id="load")
-        yield Static(id="hardware-words", markup=False)
+        yield Words(id="hardware-words")
 
     def show(
         self,
@@ -92,13 +111,7 @@ class HardwarePanel(Vertical):
         lines = [*(gpu_lines(hardware, gpu) if gpu is not None else ()), *machine_lines(hardware)]
         if gpu is not None and len(hardware.gpus) > 1:
             lines[0] += f"   d  next of {len(hardware.gpus)} GPUs"
-        text = "\n".join(lines)
-        if text != self._said:
-            is_taller = text.count("\n") != self._said.count("\n")
-            self._said = text
-            self.query_one("#hardware-words", Static).update(
-                Text(text, no_wrap=True, overflow="ellipsis"), layout=is_taller
-            )
+        self.query_one("#hardware-words", Words).show(lines)
 
     def _show_load(
         self,
