@@ -60,7 +60,7 @@ def version_pairs(version: ModelVersion, now: float) -> list[Pair]:
         pairs.append(("made", age(now - version.created)))
     if remark := state_text(version):
         pairs.append(("state", remark))
-    for tag, label in (("kind", "network"), ("uri", "stored"), ("max_abs_difference", "differs")):
+    for tag, label in (("kind", "network"), ("uri", "stored")):
         if value := version.tag(tag):
             pairs.append((label, plain(value)))
     if version.source:

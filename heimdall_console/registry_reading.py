@@ -1,12 +1,16 @@
 """Reading registered models and their proofs from MLflow, by the process that imports it."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from heimdall_console.model_rows import ModelVersion, RegisteredModel, local_proof, models_of
+from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError
+from training_core.contract.run_dir import find_run
 
 if TYPE_CHECKING:
     from heimdall_console.sources.tracking_reader import TrackingReader
@@ -34,3 +38,23 @@ def find_proof(version: ModelVersion, home: Path, reader: "TrackingReader") -> d
         return {}
     is_whole = isinstance(found, dict) and found.get("sha256") == version.tag("onnx_sha256")
     return found if is_whole else {}
+
+
+def tracking_address(chosen: str) -> str:
+    """The MLflow that was chosen, or that of the environment: a job reads the first only."""
+    return chosen or os.environ.get("MLFLOW_TRACKING_URI", "")
+
+
+def storage_of(version: ModelVersion, home: Path) -> dict[str, str]:
+    """Where the files of a version are, as arguments of a job: as its run was configured."""
+    bucket = urlsplit(version.tag("uri")).netloc
+    found = {"bucket": bucket} if version.tag("uri").startswith("s3:") and bucket else {}
+    try:
+        storage = load_config(find_run(home, version.tag("run_id")).config_path).storage
+    except HeimdallError:
+        return found
+    return {
+        "storage_endpoint": storage.endpoint,
+        "bucket": found.get("bucket", storage.bucket),
+        "region": storage.region,
+    }

@@ -92,10 +92,11 @@ def alias(
     json: bool = JSON,
 ) -> None:
     """Let an alias mean a version."""
+    from heimdall_console.registry_reading import tracking_address
     from training_core.contract.jobs import SetAliasArguments
 
     arguments = SetAliasArguments(
-        name=name, alias=alias, version=version, tracking_uri=_address(tracking_uri)
+        name=name, alias=alias, version=version, tracking_uri=tracking_address(tracking_uri)
     )
     _set_alias(arguments, json)
 
@@ -113,7 +114,7 @@ def rollback(
     """Let an alias mean the complete version before the one that it means now."""
     from heimdall_console.asking import confirm
     from heimdall_console.model_rows import find_model, version_before
-    from heimdall_console.registry_reading import read_models
+    from heimdall_console.registry_reading import read_models, tracking_address
     from training_core.contract.errors import ExitCode
     from training_core.contract.jobs import SetAliasArguments
 
@@ -127,7 +128,7 @@ def rollback(
         alias=alias,
         version=before.number,
         expected=at,
-        tracking_uri=_address(tracking_uri),
+        tracking_uri=tracking_address(tracking_uri),
     )
     _set_alias(arguments, json)
 
@@ -149,13 +150,14 @@ def download(
     from heimdall_console.formatting import plain
     from heimdall_console.jobs import run_job
     from heimdall_console.output import print_json
+    from heimdall_console.registry_reading import tracking_address
     from training_core.contract.home import home_path
     from training_core.contract.jobs import DownloadArguments
 
     arguments = DownloadArguments(
         model=model if "@" in model else f"{model}@latest",
         target=out.expanduser().absolute(),
-        tracking_uri=_address(tracking_uri),
+        tracking_uri=tracking_address(tracking_uri),
         storage_endpoint=storage_endpoint,
         bucket=bucket,
         region=region,
@@ -182,13 +184,6 @@ def _set_alias(arguments: "SetAliasArguments", as_json: bool) -> None:
     now = f"version {result['version']}" if result["version"] else "taken away"
     before = f", version {result['before']} before" if result["before"] else ""
     sys.stdout.write(plain(f"{result['name']}@{result['alias']}  {now}{before}") + "\n")
-
-
-def _address(tracking_uri: str) -> str:
-    """The server that was named, or that of the environment: a job reads the first only."""
-    import os
-
-    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
 @contextlib.contextmanager

@@ -14,10 +14,12 @@ from textual.worker import Worker, WorkerState
 from heimdall_console.actions import everywhere
 from heimdall_console.actions.action import Action
 from heimdall_console.formatting import plain
+from heimdall_console.screens.dialogs.leaving import LeavesOnce
 from heimdall_console.sources.thread import in_thread
 from heimdall_console.widgets.key_hints import KeyHints
 from heimdall_console.widgets.link_line import LinkLine
 from heimdall_console.widgets.top_bar import TopBar
+from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
     from heimdall_console.app import HeimdallApp
@@ -55,7 +57,7 @@ class JobsView:
         """The jobs of this home have changed."""
 
 
-class BaseScreen(Screen[None]):
+class BaseScreen(LeavesOnce, Screen[None]):
     """One of the six screens; subclasses fill `compose_body` and the hooks."""
 
     NAME: ClassVar[str] = ""
@@ -129,7 +131,20 @@ class BaseScreen(Screen[None]):
                 on_done(result)
 
         # Called by the worker itself: one that is replaced before it begins leaves nothing unawaited.
-        self.run_worker(work, group=group, exclusive=exclusive, exit_on_error=False)
+        self.run_worker(
+            work,  # type: ignore[arg-type]  # mypy cannot choose among Textual's kinds of work
+            group=group,
+            exclusive=exclusive,
+            exit_on_error=False,
+        )
+
+    async def tried(self, function: Callable[[], Result]) -> Result | None:
+        """What some work beside the event loop returns; None where it failed, which is shown."""
+        try:
+            return await in_thread(function)
+        except HeimdallError as error:
+            self.show_error(error)
+            return None
 
     def start(self, flow: Coroutine[Any, Any, None], group: str = "flow") -> None:
         """Go through questions and answers, such as an action that asks before it acts."""

@@ -1,22 +1,18 @@
 """What can be done with checkpoints, each after its question."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from heimdall_console.checkpoint_list import CheckpointList, prune_text
 from heimdall_console.checkpoint_rows import CheckpointRow, checkpoint_rows, find_checkpoints
 from heimdall_console.formatting import counted, plain, size
 from heimdall_console.screens.base import BaseScreen
-from heimdall_console.sources.thread import in_thread
 from heimdall_console.widgets.record_table import RecordTable
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
     from heimdall_console.checkpoint_trash import Pruned
     from training_core.contract.config import Config
-
-Result = TypeVar("Result")
 
 
 class CheckpointsActions(BaseScreen):
@@ -118,7 +114,7 @@ class CheckpointsActions(BaseScreen):
         from training_core.contract.run_dir import find_run
 
         home, run_id = self.console_app.home, self.run_id
-        config = await self._tried(lambda: _configuration(row.path, home))
+        config = await self.tried(lambda: _configuration(row.path, home))
         if config is None:
             return
         first = "" if row.exports else "It is exported to ONNX and proved first.\n"
@@ -134,14 +130,14 @@ class CheckpointsActions(BaseScreen):
             f"Which alias moves to the new version of {name}?",
             "Such as champion or challenger; empty moves none.",
             "challenger",
-            _alias,
+            alias_problem,
         )
         if alias is None:
             return
         if row.exports:
             folder, checkpoint = row.exports[-1].folder, None
         else:
-            run = await self._tried(lambda: find_run(home, run_id))
+            run = await self.tried(lambda: find_run(home, run_id))
             if run is None:
                 return
             folder, checkpoint = run.exports / row.path.stem, row.path
@@ -171,7 +167,7 @@ class CheckpointsActions(BaseScreen):
             "Resume",
         ):
             return
-        if await self._tried(lambda: _resume(row.path, home)):
+        if await self.tried(lambda: _resume(row.path, home)):
             self.tell(f"{run_id} goes on from step {row.sidecar.step:,}")
             self.console_app.show_live(run_id)
 
@@ -200,7 +196,7 @@ class CheckpointsActions(BaseScreen):
         if not await self.ask_yes_no(title, prune_text(rows), "Move to the trash"):
             return
         names = [row.sidecar.file for row in rows]
-        pruned = await self._tried(lambda: _prune(home, run_id, names))
+        pruned = await self.tried(lambda: _prune(home, run_id, names))
         if pruned is not None:
             self.table.clear_marks()
             moved = counted(len(pruned.files), "checkpoint")
@@ -216,7 +212,7 @@ class CheckpointsActions(BaseScreen):
         if not (self.shown is not None and self.shown.trash):
             self.tell("The trash of this run is empty")
             return
-        restored = await self._tried(lambda: _restore(home, run_id))
+        restored = await self.tried(lambda: _restore(home, run_id))
         if restored:
             names = ", ".join(path.stem for path in restored[:3])
             more = f" and {len(restored) - 3} more" if len(restored) > 3 else ""
@@ -241,7 +237,7 @@ class CheckpointsActions(BaseScreen):
             "Remove",
         ):
             return
-        freed = await self._tried(lambda: _empty_trash(home, run_id))
+        freed = await self.tried(lambda: _empty_trash(home, run_id))
         if freed is not None:
             self.tell(f"{size(freed)} freed")
         self.read()
@@ -256,14 +252,6 @@ class CheckpointsActions(BaseScreen):
         self._copied = (str(row.path), turn)
         command = f"heimdall-console checkpoints show {self.run_id} {row.sidecar.file}"
         self.console_app.copy((str(row.path), row.sidecar.sha256, command)[turn])
-
-    async def _tried(self, work: Callable[[], Result]) -> Result | None:
-        """What some work beside the event loop returns; None where it failed, which is shown."""
-        try:
-            return await in_thread(work)
-        except HeimdallError as error:
-            self.show_error(error)
-            return None
 
 
 def _configuration(path: Path, home: Path) -> "Config":
@@ -283,7 +271,8 @@ def _name(text: str) -> str:
     return f"{plain(bad[0])} cannot be part of a name" if bad else ""
 
 
-def _alias(text: str) -> str:
+def alias_problem(text: str) -> str:
+    """What is wrong with an alias; empty where nothing is, and for none."""
     if not text:
         return ""
     if text == "latest" or (text[0] == "v" and text[1:].isdecimal()):

@@ -66,6 +66,7 @@ class RecordTable(ScrollView, can_focus=True):
     Args:
         columns: In their order.
         about: What the help says of it.
+        has_cursor: Whether a record can be chosen; without, it cannot have the focus either.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -165,9 +166,15 @@ class RecordTable(ScrollView, can_focus=True):
             return self.table
 
     def __init__(
-        self, columns: Sequence[TableColumn], about: str = "", *, id: str | None = None
+        self,
+        columns: Sequence[TableColumn],
+        about: str = "",
+        *,
+        has_cursor: bool = True,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
+        self.can_focus = self._has_cursor = has_cursor
         self.about = about
         self.marked: set[str] = set()
         """Keys of the records that carry a mark."""
@@ -373,14 +380,14 @@ class RecordTable(ScrollView, can_focus=True):
         segments, at = [], 0
         for number, start, width in self._placed:
             column = self._columns[number]
-            text = self._fit(self._title(column), width, is_right=column.is_right)
-            segments += [Segment(" " * (start - at), style), Segment(text, style)]
+            blanks, text = self._fit(self._title(column), width, is_right=column.is_right)
+            segments += [Segment(" " * (start - at) + blanks, style), Segment(text, style)]
             at = start + width
         return Strip(segments)
 
     def _draw(self, place: int, base: Style) -> tuple[Strip, Style]:
         row = self._rows[place]
-        is_cursor = place == self._cursor
+        is_cursor = self._has_cursor and place == self._cursor
         if is_cursor:
             base += self._style("cursor")
             if self.has_focus:
@@ -391,19 +398,19 @@ class RecordTable(ScrollView, can_focus=True):
         for number, start, width in self._placed:
             column = self._columns[number]
             text = plain(row.cells[number])
-            if number == 0 and row.depth:
-                text = "  " * row.depth + text
+            indent = "  " * row.depth if number == 0 else ""
             style = self._style(row.styles.get(column.id, column.style))
-            segments.append(Segment(" " * (start - at), base))
-            segments.append(Segment(self._fit(text, width, is_right=column.is_right), base + style))
+            blanks, text = self._fit(text, width - len(indent), is_right=column.is_right)
+            segments.append(Segment(" " * (start - at) + indent + blanks, base))
+            segments.append(Segment(text, base + style))
             at = start + width
         return Strip(segments), base
 
-    def _fit(self, text: str, width: int, *, is_right: bool) -> str:
-        """The text in exactly `width` cells."""
+    def _fit(self, text: str, width: int, *, is_right: bool) -> tuple[str, str]:
+        """Blanks before a text and the text, together exactly `width` cells."""
         if cell_width(text) > width:
             text = shortened(text, width)
         if self._ascii_only and not text.isascii():
             text = text.replace("…", "~").encode("ascii", "replace").decode()
         blanks = " " * (width - cell_width(text))
-        return blanks + text if is_right else text + blanks
+        return (blanks, text) if is_right else ("", text + blanks)

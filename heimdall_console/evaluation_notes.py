@@ -1,0 +1,59 @@
+"""What belongs beside the numbers of an evaluation: split, leakage, warnings."""
+
+from typing import Any, Final
+
+from heimdall_console.checkpoint_text import Pair
+from heimdall_console.evaluations import Evaluation, split_text
+from heimdall_console.formatting import age, meters, number, percent, plain
+
+_LEAKAGE: Final = (
+    ("test_share", "test sessions near a training one"),
+    ("val_share", "validation sessions near one"),
+    ("test_nearest_m", "nearest of a test session"),
+    ("val_nearest_m", "nearest of a validation one"),
+)
+
+
+def note_sections(evaluation: Evaluation, now: float) -> list[tuple[str, list[Pair]]]:
+    """Warnings first, then what was measured, then how near training and judging lie."""
+    job, result = evaluation.job, evaluation.result
+    sections: list[tuple[str, list[Pair]]] = []
+    if job.error is not None:
+        error = job.error
+        parts = [("error", error.what), ("why", error.why), ("next", error.action)]
+        sections.append(("", [(label, plain(text)) for label, text in parts if text]))
+    if evaluation.warnings:
+        sections.append(("beware", [("!", plain(text)) for text in evaluation.warnings]))
+    facts = [("model", plain(job.arguments.get("model", "")))]
+    if result.get("version"):
+        facts.append(("version", plain(result["version"])))
+    if result.get("run_id"):
+        facts.append(("run", plain(result["run_id"])))
+    if said := split_text(evaluation):
+        facts.append(("sessions", said))
+    if result.get("neighbors"):
+        facts.append(("neighbors", f"{plain(result['neighbors'])} nearest ones by power"))
+    share = result.get("trained_on_share")
+    if isinstance(share, int | float):
+        facts.append(("trained on", f"{percent(share)} of these sessions"))
+    facts.append(("evaluated", age(now - job.created)))
+    sections.append(("", facts))
+    leakage = result.get("leakage")
+    if isinstance(leakage, dict):
+        sections.append(("how near training lies", _leakage_pairs(leakage)))
+    metrics = evaluation.methods.get("network", {}).get("metrics", {})
+    stated = [(n, metrics.get(f"coverage_{n}")) for n in (50, 90, 95)]
+    pairs = [(f"{n} % ellipse", f"holds {percent(v)}") for n, v in stated if v is not None]
+    if isinstance(metrics.get("nll"), int | float):
+        pairs.append(("likelihood", f"negative log {number(metrics['nll'])}"))
+    sections.append(("uncertainty", pairs))
+    return sections
+
+
+def _leakage_pairs(leakage: dict[str, Any]) -> list[Pair]:
+    found = []
+    for key, label in _LEAKAGE:
+        value = leakage.get(key)
+        if isinstance(value, int | float):
+            found.append((meters(value) if key.endswith("_m") else percent(value), label))
+    return found
