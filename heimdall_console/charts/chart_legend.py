@@ -35,7 +35,8 @@ def plan_legend(curves: Sequence[Curve], view: ChartView, columns: int, rows: in
     """Choose marks and the place for the names: right of the plot, above it, or none."""
     named = [curve for curve in curves if curve.kind != "raw"]
     is_one_with_ghost = len(named) == 2 and {c.kind for c in named} == {"line", "ghost"}
-    if view.legend == "none" or len(named) < 2 or is_one_with_ghost:
+    is_few = (len(named) < 2 and view.legend != "marks") or is_one_with_ghost
+    if view.legend == "none" or is_few:
         return Legend(("",) * len(curves))
     numbers = iter(_MARKS)
     marks = tuple(

@@ -1,6 +1,6 @@
 """The memory of a GPU as bars with figures: what a run holds, what others hold, how much there is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from heimdall_console.charts.picture import Picture, Sheet
@@ -41,6 +41,8 @@ def draw_memory_bars(
         ascii_only: Whether only ASCII characters may be used.
     """
     sheet = Sheet(columns, rows)
+    if figures.total is not None and figures.total < 1:
+        figures = replace(figures, total=None)
     bars = [
         _Bar("allocated", figures.allocated, "series-1"),
         _Bar("reserved", figures.reserved, "series-2"),
@@ -101,7 +103,7 @@ def _draw_stacked(sheet: Sheet, figures: MemoryFigures, *, ascii_only: bool) -> 
     allocated, reserved = figures.allocated or 0.0, figures.reserved or 0.0
     others = figures.others or 0.0
     used = max(allocated, reserved) + others
-    total = figures.total or max(used, figures.peak or 0.0) or 1.0
+    total = max(figures.total or max(used, figures.peak or 0.0), 1.0)
     solid, medium, light, free, mark = "#=%.|" if ascii_only else "█▓░·│"
     ends = [allocated, max(allocated, reserved), used]
     cells = [min(width, round(end / total * width)) for end in ends]

@@ -75,6 +75,13 @@ class Picture:
         changed: npt.NDArray[np.bool_] = (self.codes != before.codes) | (
             (self.styles != same[before.styles]) & (self.codes != SPACE)
         )
+        for picture in (self, before):
+            # Both halves of a wide character change together.
+            is_second = picture.codes[:, 1:] == 0
+            if is_second.any():
+                either = (changed[:, 1:] | changed[:, :-1]) & is_second
+                changed[:, 1:] |= either
+                changed[:, :-1] |= either
         return changed
 
 

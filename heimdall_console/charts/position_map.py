@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from heimdall_console.charts.canvas import Canvas, Symbols
 from heimdall_console.charts.picture import Picture, Sheet, fitted, text_width
@@ -13,6 +14,7 @@ from heimdall_console.charts.ranges import round_step
 from heimdall_console.formatting import meters
 
 _ERROR, _TRUTH, _ESTIMATE, _CHOSEN = 1, 2, 3, 4
+_FARTHEST_M: Final = 1e8
 _MARGIN: Final = 1.06
 _CELLS_A_POINT: Final = 12
 _ELLIPSE: Final = np.linspace(0, 2 * np.pi, 49)
@@ -81,7 +83,9 @@ def map_scale(points: MapPoints, view: Viewport, columns: int, rows: int) -> Map
     rows = max(1, rows - 1)
     columns = max(1, columns)
     low, high = _extent(points)
-    center = view.center or ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
+    center = view.center
+    if center is None or not max(map(abs, center)) <= _FARTHEST_M:
+        center = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
     row_m = view.meters_per_row
     if row_m is None or not (math.isfinite(row_m) and row_m > 0):
         row_m = max((high[1] - low[1]) / rows, 2 * (high[0] - low[0]) / columns) * _MARGIN
@@ -143,14 +147,19 @@ def error_m(points: MapPoints, session: int) -> float:
     """The distance between a session's true and estimated position; NaN where one is missing."""
     if not (session < len(points.truths) and session < len(points.estimates)):
         return math.nan
-    away = points.truths[session] - points.estimates[session]
-    return float(np.hypot(away[0], away[1]))
+    (east, north), (other_east, other_north) = points.truths[session], points.estimates[session]
+    return math.hypot(float(east) - float(other_east), float(north) - float(other_north))
+
+
+def _is_somewhere(positions: Floats) -> npt.NDArray[np.bool_]:
+    """Which positions are known, and on this planet."""
+    return np.asarray((np.abs(positions) <= _FARTHEST_M).all(axis=1))
 
 
 def _extent(points: MapPoints) -> tuple[tuple[float, float], tuple[float, float]]:
     """Southwest and northeast of everything that is somewhere."""
     every = np.concatenate([points.receivers, points.truths, points.estimates])
-    every = every[np.isfinite(every).all(axis=1)]
+    every = every[_is_somewhere(every)]
     if not len(every):
         return (-500.0, -500.0), (500.0, 500.0)
     low, high = every.min(axis=0), every.max(axis=0)
@@ -160,7 +169,7 @@ def _extent(points: MapPoints) -> tuple[tuple[float, float], tuple[float, float]
 
 
 def _dots(canvas: Canvas, scale: MapScale, positions: Floats) -> tuple[Whole, Whole]:
-    positions = positions[np.isfinite(positions).all(axis=1)]
+    positions = positions[_is_somewhere(positions)]
     column = scale.columns / 2 + (positions[:, 0] - scale.center[0]) / (scale.meters_per_row / 2)
     row = scale.rows / 2 - (positions[:, 1] - scale.center[1]) / scale.meters_per_row
     reach = 1e6
@@ -172,7 +181,7 @@ def _dots(canvas: Canvas, scale: MapScale, positions: Floats) -> tuple[Whole, Wh
 def _draw_lines(
     canvas: Canvas, scale: MapScale, begins: Floats, ends: Floats, style: str, layer: int
 ) -> None:
-    known = np.isfinite(begins).all(axis=1) & np.isfinite(ends).all(axis=1)
+    known = _is_somewhere(begins) & _is_somewhere(ends)
     x0, y0 = _dots(canvas, scale, begins[known])
     x1, y1 = _dots(canvas, scale, ends[known])
     canvas.segments(x0, y0, x1, y1, style, layer)
@@ -198,7 +207,7 @@ def _marks(*, ascii_only: bool) -> tuple[str, str, str]:
 
 
 def _write_marks(sheet: Sheet, scale: MapScale, positions: Floats, mark: str, style: str) -> None:
-    for east, north in positions[np.isfinite(positions).all(axis=1)].tolist():
+    for east, north in positions[_is_somewhere(positions)].tolist():
         column, row = scale.cell(east, north)
         if 0 <= column < scale.columns and 0 <= row < scale.rows:
             sheet.write(int(column), int(row), mark, style)

@@ -187,3 +187,6 @@ def test_foreign_text_keeps_to_its_cells() -> None:
     assert picture.lines()[0].startswith("日本語 \\x1b")
     assert picture.lines()[1].startswith(" 本")
     assert picture.lines()[2] == " " * 12
+    narrow = Sheet(12, 3)
+    narrow.write(1, 1, "a")
+    assert narrow.picture().changed_cells(picture)[1].tolist()[:3] == [False, True, True]
