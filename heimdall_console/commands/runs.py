@@ -4,6 +4,7 @@ import typer
 
 from heimdall_console.commands import (
     queue,
+    runs_archive,
     runs_control,
     runs_records,
     runs_removal,
@@ -23,10 +24,10 @@ app = typer.Typer(
 def _runs(context: typer.Context) -> None:
     """List, watch, control and clear up the runs of this home."""
     if context.invoked_subcommand is None:
-        runs_view.list_all(status=None, experiment=None, limit=None, json=False)
+        runs_view.list_all(status=None, experiment=None, limit=None, archived=False, json=False)
 
 
-for module in (runs_view, runs_records, runs_control, runs_removal):
+for module in (runs_view, runs_records, runs_control, runs_archive, runs_removal):
     module.register(app)
 
 _QUEUE_EXAMPLE = "Example: heimdall-console runs queue --json"

@@ -53,11 +53,13 @@ def list_all(
         None, help="Only runs of this experiment.", autocompletion=_experiments
     ),
     limit: int | None = typer.Option(None, "--limit", "-n", min=0, help="At most so many."),
+    archived: bool = typer.Option(False, "--archived", help="Also runs that were archived."),
     json: bool = JSON,
 ) -> None:
     """List runs, the newest first."""
     from heimdall_console.output import print_json
     from heimdall_console.owed_publishing import start_owed_publishers
+    from heimdall_console.run_archive import archived_runs
     from heimdall_console.run_index import list_runs
     from training_core.contract.errors import UsageError
     from training_core.contract.home import home_path
@@ -69,10 +71,12 @@ def list_all(
         )
     home = home_path()
     every = list_runs(home)
+    hidden = frozenset() if archived else archived_runs(home)
     runs = [
         run
         for run in every
-        if (not status or run.status.value in status)
+        if run.info.id not in hidden
+        and (not status or run.status.value in status)
         and (experiment is None or run.info.experiment == experiment)
     ][:limit]
     if json:

@@ -119,7 +119,8 @@ def check_everything(reader: TrackingReader, ids: list[str], folder: Path) -> No
         assert "nothing was changed" in refused.value.unharmed
 
     versions = reader.answer("versions", run=ids[0])["versions"]
-    assert [(v["name"], v["version"]) for v in versions] == [(f"model-{folder.name}", 1)]
+    made = [(v["name"], v["version"], v["aliases"]) for v in versions]
+    assert made == [(f"model-{folder.name}", 1, ["champion"])]
     models = {model["name"]: model for model in every(reader, "models", "models")}
     model = models[f"model-{folder.name}"]
     assert model["aliases"] == {"champion": 1}

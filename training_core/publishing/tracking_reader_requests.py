@@ -97,8 +97,14 @@ def preview(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
 
 def versions(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     """`versions`: model versions made from a run."""
+    store = source.store()
     run_id = str(asked["run"]).replace("'", "")
-    yield {"versions": _find_versions(source.store(), f"run_id='{run_id}'")}
+    found = _find_versions(store, f"run_id='{run_id}'")
+    for name in {version["name"] for version in found}:
+        with store.explained(f"The aliases of {name[:100]} could not be read"):
+            aliases = store.client.get_registered_model(name).aliases
+        _set_aliases([v for v in found if v["name"] == name], aliases)
+    yield {"versions": found}
 
 
 def models(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
@@ -115,10 +121,7 @@ def models(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
             quoted = model.name.replace("'", "''")
             found = _find_versions(store, f"name='{quoted}'")
             aliases = {str(alias): int(number) for alias, number in model.aliases.items()}
-            for version in found:
-                version["aliases"] = sorted(
-                    a for a, n in aliases.items() if n == version["version"]
-                )
+            _set_aliases(found, aliases)
             listed.append(
                 {
                     "name": model.name,
@@ -181,6 +184,14 @@ def answers(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     return handler(source, asked)
 
 
+def _set_aliases(versions: list[Answer], aliases: Mapping[str, Any]) -> None:
+    """Say which aliases point at each version of a model: a search leaves them out."""
+    for version in versions:
+        version["aliases"] = sorted(
+            str(alias) for alias, number in aliases.items() if int(number) == version["version"]
+        )
+
+
 def _find_versions(store: "MlflowStore", filter_text: str) -> list[Answer]:
     found: list[ModelVersion] = []
     token = None
@@ -203,7 +214,7 @@ def _find_versions(store: "MlflowStore", filter_text: str) -> list[Answer]:
             "description": version.description or "",
             "source": version.source or "",
             "tags": dict(version.tags),
-            "aliases": [str(alias) for alias in version.aliases or []],
+            "aliases": [],
         }
         for version in sorted(found, key=lambda version: -int(version.version))
     ]
