@@ -52,8 +52,6 @@ class Viewport:
     """Height of a cell; it is twice its width."""
     chosen: int | None = None
     """Position of the session that is marked."""
-    cursor: tuple[float, float] | None = None
-    """East and north of the crosshair, meters."""
     confidence: float = 0.9
     """Of the ellipse around the chosen estimate."""
 
@@ -137,8 +135,6 @@ def draw_map(
         if has_pairs:
             chosen_estimate = points.estimates[chosen : chosen + 1]
             _write_marks(sheet, scale, chosen_estimate, estimate, "estimate-mark")
-    if view.cursor is not None:
-        _write_marks(sheet, scale, np.array([view.cursor]), "+", "cursor-label")
     _draw_legend(sheet, scale, points, ascii_only=ascii_only)
     return sheet.picture()
 

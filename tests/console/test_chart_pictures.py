@@ -148,7 +148,7 @@ def test_a_map_never_raises(
 ) -> None:
     points = MapPoints(receivers, truths, truths[::-1], np.ones((len(truths), 2, 2)))
     for viewport in (
-        Viewport(meters_per_row=meters_per_row, chosen=0, cursor=(0.0, 1.0)),
+        Viewport(meters_per_row=meters_per_row, chosen=0),
         Viewport(center=(meters_per_row or 0.0, 0.0)),
     ):
         picture = draw_map(points, viewport, columns, rows, symbols=symbols)
