@@ -161,7 +161,12 @@ def main() -> None:
     for sort_id in SORTS:
         assert column_of(sort_id) is not None
         listed.sort_id = sort_id
-        spent_s = timed(listed.lines)
+
+        def sort_and_arrange() -> None:
+            listed.is_descending = not listed.is_descending
+            listed.lines()
+
+        spent_s = timed(sort_and_arrange)
         slowest_s = max(slowest_s, spent_s)
         print(f"  sort by {sort_id:<52} {1000 * spent_s:6.1f} ms")
     listed.sort_id = "age"

@@ -94,6 +94,11 @@ class Query:
             inner = self._compiled(term.term)
             return lambda row: not inner(row)
         parts = [self._compiled(part) for part in term.terms]
+        if len(parts) == 2:
+            first, second = parts
+            if isinstance(term, All):
+                return lambda row: first(row) and second(row)
+            return lambda row: first(row) or second(row)
         if isinstance(term, All):
             return lambda row: all(part(row) for part in parts)
         assert isinstance(term, AnyOf)

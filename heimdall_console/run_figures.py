@@ -36,6 +36,8 @@ class FigureStore:
 
     def __init__(self, directions: Mapping[str, str] | None = None) -> None:
         self.directions: dict[str, str] = dict(directions or {})
+        self.changes = 0
+        """Grows whenever figures are kept."""
         self._figures: dict[tuple[str, str], Figures] = {}
         self._stamps: dict[tuple[str, str], object] = {}
 
@@ -45,6 +47,8 @@ class FigureStore:
 
     def put(self, row: "RunRow", metric: str, figures: Figures) -> None:
         """Keep figures, read when the run was as `row` says."""
+        if self._figures.get((row.key, metric)) != figures:
+            self.changes += 1
         self._figures[row.key, metric] = figures
         self._stamps[row.key, metric] = _stamp(row)
 

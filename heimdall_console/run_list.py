@@ -9,6 +9,7 @@ from heimdall_console.query_names import Names
 from heimdall_console.query_text import QueryError
 from heimdall_console.run_arrangement import Line, arrange
 from heimdall_console.run_columns import (
+    BUILTIN_COLUMNS,
     DEFAULT_COLUMNS,
     Column,
     Context,
@@ -52,6 +53,9 @@ class RunList:
         self.query_error: QueryError | None = None
         self.shown = 0
         self._query: Query | None = None
+        self._ordered: list[RunRow] = []
+        self._ordered_as: object = None
+        self._changes = 0
 
     @property
     def total(self) -> int:
@@ -60,6 +64,7 @@ class RunList:
 
     def learn(self, keys: Iterable[str]) -> None:
         """Take note of what changed rows say: names, and which way their metric is better."""
+        self._changes += 1
         known = self.rows.rows
         changed = [row for key in keys if (row := known.get(key)) is not None]
         self.names.add(changed)
@@ -106,8 +111,8 @@ class RunList:
         self.query_error = error or self.query_error
 
     def visible_rows(self) -> list[RunRow]:
-        """The rows that the query means, in no order."""
-        rows: Iterable[RunRow] = self.rows.rows.values()
+        """The rows that the query means, in their order."""
+        rows: Iterable[RunRow] = self._sorted()
         asks_for_archived = self._query is not None and self._query.asks_for_archived
         if self.archived and not self.shows_archived and not asks_for_archived:
             rows = [row for row in rows if row.key not in self.archived]
@@ -117,10 +122,25 @@ class RunList:
         """The lines of the table."""
         rows = self.visible_rows()
         self.shown = len(rows)
-        column = column_of(self.sort_id) or column_of("age")
-        assert column is not None
-        ordered = sorted_rows(rows, column, self.context, is_descending=self.is_descending)
-        return arrange(ordered, self.group_by, self.closed, self.rows.parent_of)
+        return arrange(rows, self.group_by, self.closed, self.rows.parent_of)
+
+    def _sorted(self) -> list[RunRow]:
+        """Every row in its order, sorted again only where it may have changed."""
+        column = column_of(self.sort_id) or BUILTIN_COLUMNS["age"]
+        wanted = (
+            *(self._changes, self.figures.changes, column.id, self.is_descending),
+            *(self.context.metric, self.context.now_s if column.id == "took" else 0.0),
+            *(len(self.rows.rows), tuple(self.figures.directions.items())),
+        )
+        if wanted != self._ordered_as:
+            self._ordered = sorted_rows(
+                list(self.rows.rows.values()),
+                column,
+                self.context,
+                is_descending=self.is_descending,
+            )
+            self._ordered_as = wanted
+        return self._ordered
 
     def sort_by(self, column_id: str) -> None:
         """Sort by a column; by the same one again in the other direction."""
