@@ -39,7 +39,7 @@ class DetailPane(VerticalScroll, can_focus=True):
         padding: 0 1;
         scrollbar-size-vertical: 1;
         background: $surface;
-        border-left: outer $surface;
+        border-left: blank $surface;
         &:focus { border-left: outer $accent; }
         & Static { height: auto; background: $surface; }
     }

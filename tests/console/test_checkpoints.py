@@ -1,6 +1,5 @@
 """Checkpoints: what keeps them, what lies inside without running it, the trash and its undoing."""
 
-import hashlib
 import os
 import pickle
 import subprocess
@@ -21,64 +20,15 @@ from heimdall_console.checkpoint_rows import (
     KEPT,
     LAST,
     REGISTERED,
-    CheckpointRow,
     checkpoint_rows,
     find_checkpoints,
 )
 from heimdall_console.onnx_props import read_props
-from training_core.contract.checkpoints import (
-    CheckpointSidecar,
-    list_checkpoints,
-    sidecar_path,
-    write_sidecar,
-)
+from tests.console.records import export_of, saved_run
+from training_core.contract.checkpoints import list_checkpoints, sidecar_path
 from training_core.contract.errors import CheckpointError, UsageError
 from training_core.contract.jobs import ExportArguments, create_job
-from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
-
-
-def saved_run(home: Path, values: list[float], reasons: dict[int, str] | None = None) -> RunDir:
-    """A run with a checkpoint after each epoch."""
-    run = create_run(home, RunInfo(id=new_id(1e9), name="morning", experiment="x", created=1e9), "")
-    for epoch, value in enumerate(values):
-        path = run.checkpoints / f"epoch={epoch:03d}-step={10 * (epoch + 1):07d}.ckpt"
-        path.write_bytes(os.urandom(1000 + epoch))
-        sidecar = CheckpointSidecar(
-            file=path.name,
-            step=10 * (epoch + 1),
-            epoch=epoch,
-            metrics={"val/loss": value},
-            monitor="val/loss",
-            size_bytes=path.stat().st_size,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            created=1e9 + epoch,
-            reason=(reasons or {}).get(epoch, "validation"),
-            run_id=run.id,
-        )
-        write_sidecar(run.checkpoints, sidecar)
-    return run
-
-
-def field(number: int, content: bytes) -> bytes:
-    """One length-delimited field of a protocol buffer."""
-    length, size = b"", len(content)
-    while size >= 0x80:
-        length += bytes([size & 0x7F | 0x80])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + content
-
-
-def export_of(run: RunDir, row: CheckpointRow, name: str) -> str:
-    """An export folder as far as the console reads it; returns the model's SHA-256."""
-    folder = run.exports / name
-    folder.mkdir()
-    value = orjson.dumps(row.sidecar.sha256)
-    entry = field(1, b"heimdall.checkpoint_sha256") + field(2, value)
-    model = b"\x08\x08" + field(7, os.urandom(5000)) + field(14, entry)
-    (folder / "model.onnx").write_bytes(model)
-    sha256 = hashlib.sha256(model).hexdigest()
-    (folder / "proof.json").write_bytes(orjson.dumps({"sha256": sha256, "ok": True}))
-    return sha256
+from training_core.contract.run_dir import RunDir
 
 
 def marks(run: RunDir, home: Path) -> dict[int, set[str]]:
