@@ -63,7 +63,9 @@ def is_same(there: Any, here: Any) -> bool:
 
 def value_text(value: Any, width: int = 60) -> str:
     """A value as it is read in a list of changes."""
-    text = value if isinstance(value, str) and value else toml_literal(value)
+    if value in ("", {}):
+        return "empty"
+    text = value if isinstance(value, str) else toml_literal(value)
     return shortened(plain(text), width)
 
 

@@ -108,6 +108,7 @@ class ConfigDocument:
         self.flat = flat_of({})
         self.problems: tuple[ConfigProblem, ...] = ()
         """Everything that is wrong, in the order of the lines."""
+        self._in_form: tuple[ConfigProblem, ...] = ()
         self.is_toml = True
         """Whether the text can be read at all; the form shows its last good state otherwise."""
         self.text = ""
@@ -184,7 +185,7 @@ class ConfigDocument:
 
     def refuse(self, problems: Sequence[ConfigProblem]) -> None:
         """Take note of what somebody else found wrong, until the text changes."""
-        self.problems = tuple(problems)
+        self.problems = self._in_form = tuple(problems)
 
     # What it says.
 
@@ -201,7 +202,7 @@ class ConfigDocument:
     def problem_of(self, key: str) -> str:
         """What is wrong with a field or with something inside it; empty where nothing is."""
         inside = f"{key}."
-        found = (p.message for p in self.problems if p.key == key or p.key.startswith(inside))
+        found = (p.message for p in self._in_form if p.key == key or p.key.startswith(inside))
         return next(found, "")
 
     def config(self) -> Config:
@@ -245,6 +246,7 @@ class ConfigDocument:
             self.problems = ()
         except ConfigError as error:
             self.problems = error.problems
+        self._in_form = self.problems
 
     def _step(self, source: list[str], target: list[str]) -> bool:
         if not source:

@@ -56,6 +56,7 @@ class ConfigureScreen(ConfigureView):
         self._trial: TrialSource | None = None
         self._trial_job: Path | None = None
         self._is_launching = False
+        self._has_begun = False
 
     # Where it begins.
 
@@ -64,9 +65,11 @@ class ConfigureScreen(ConfigureView):
         chosen = self.console_app.selection
         run_id, text = chosen.config_from, chosen.config_text
         chosen.config_from = chosen.config_text = ""
-        if run_id or text or self.document is None:
+        if run_id or text or not self._has_begun:
+            # A screen that is new becomes visible twice.
+            self._has_begun = True
             self.start(self._begin_with(run_id, text), group="begin")
-        else:
+        elif self.focused is None:
             self.focus_view()
 
     async def _begin_with(self, run_id: str, text: str) -> None:

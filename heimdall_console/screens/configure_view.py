@@ -45,6 +45,7 @@ class ConfigureView(BaseScreen):
 
     NAME = "configure"
     CSS_PATH = "configure.tcss"
+    AUTO_FOCUS = "#form-rows"
     ABOUT: ClassVar[str] = (
         "A run is configured here, in a form and as TOML: both are the same text. What differs "
         "from where it began is marked, what is wrong says so at its field. The command line at "
@@ -124,8 +125,7 @@ class ConfigureView(BaseScreen):
         self.editor.load_text(document.text)
         self.form.end_edit()
         self.show_document()
-        if self.focused is None or not self.focused.display:
-            self.focus_view()
+        self.focus_view()
 
     def show_document(self) -> None:
         """Show what the document says now, in both views."""
@@ -204,15 +204,13 @@ class ConfigureView(BaseScreen):
         self.show_document()
 
     @on(Input.Changed, "#config-words")
-    def _search(self) -> None:
+    def _search(self, event: Input.Changed) -> None:
         self.show_document()
+        self.form.rows.go_to_named(event.value.lower().split())
 
     @on(Input.Submitted, "#config-words")
     def _found(self) -> None:
-        rows = self.form.rows
-        rows.focus()
-        if rows.line is not None and rows.line.field is None:
-            rows.action_move(1)
+        self.form.rows.focus()
 
     # The lines around.
 
@@ -236,7 +234,7 @@ class ConfigureView(BaseScreen):
         beginning = "" if origin.kind == "preset" else "from "
         said = counted(len(changes), "change") if changes else "as it began"
         width = self.size.width
-        name = shortened(plain(origin.title or origin.name), max(12, width - 50))
+        name = shortened(plain(origin.title or origin.name), max(12, width - 44))
         left = [
             Piece(f" {beginning}", "muted"),
             Piece(self._shown(name), "accent", "begin"),

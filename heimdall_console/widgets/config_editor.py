@@ -33,6 +33,7 @@ class ConfigEditor(TextArea):
         background: $background;
         color: $foreground;
         scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
         & .text-area--gutter { color: $muted; }
         & .text-area--cursor-gutter { color: $foreground; background: $panel; text-style: bold; }
         & .text-area--cursor-line { background: $panel; }

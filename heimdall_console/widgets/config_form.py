@@ -27,7 +27,7 @@ _NAME_COLUMN = 4
 _NAME_WIDTH = 24
 _NARROW_NAME_WIDTH = 20
 _NARROW = 70
-_SMALLEST_VALUE, _LARGEST_VALUE = 14, 40
+_LARGEST_VALUE, _SMALLEST_NOTE = 40, 12
 _NOTE_SHARE = 0.45
 
 
@@ -163,6 +163,15 @@ class FormRows(ScrollView, can_focus=True):
                 return True
         return False
 
+    def go_to_named(self, words: list[str]) -> None:
+        """Put the cursor on the first field with these words in its name, or on the first one."""
+        if not words:
+            return
+        fields = [line for line in self.lines if line.field is not None]
+        named = [line for line in fields if all(word in line.key.lower() for word in words)]
+        for line in (*named, *fields)[:1]:
+            self.go_to(line.key)
+
     # Geometry.
 
     @property
@@ -179,7 +188,9 @@ class FormRows(ScrollView, can_focus=True):
     def value_width(self) -> int:
         """Cells of a value."""
         room = self._width - self.value_start - 3
-        return min(_LARGEST_VALUE, max(_SMALLEST_VALUE, int(room * (1 - _NOTE_SHARE))))
+        if room * _NOTE_SHARE < _SMALLEST_NOTE:
+            return max(8, room)
+        return min(_LARGEST_VALUE, int(room * (1 - _NOTE_SHARE)))
 
     @property
     def _width(self) -> int:

@@ -23,6 +23,8 @@ _CHECKS: Final = (
     "tracking",
     "storage",
 )
+_TASK_CHECKS: Final = {"load data": "dataset", "steps": "training"}
+"""What a trial says it is at → the check that this belongs to, where the names differ."""
 _TITLES: Final = {"preflight": "preflight", "overfit-batch": "learning one batch"}
 _GLYPHS: Final = {
     "ok": ("✓", "+", "success"),
@@ -45,21 +47,6 @@ class PreflightPanel(VerticalScroll):
         "and its split, the device, some training steps with their memory and time, the disk, the "
         "servers. Nothing is left behind. x cancels it, escape closes the panel."
     )
-    DEFAULT_CSS = """
-    PreflightPanel {
-        width: 1fr;
-        height: 1fr;
-        padding: 0 1;
-        border: round $chart-grid;
-        border-title-color: $foreground;
-        border-subtitle-color: $foreground;
-        scrollbar-size-vertical: 1;
-        & > Static { height: auto; width: 1fr; }
-    }
-    PreflightPanel:focus { border: heavy $accent; }
-    .-ascii PreflightPanel, .-ascii PreflightPanel:focus { border: ascii $accent; }
-    """
-
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__(id="preflight")
         self.ascii_only = ascii_only
@@ -101,12 +88,13 @@ class PreflightPanel(VerticalScroll):
 
     def _draw(self) -> None:
         self.border_title = _TITLES.get(self.kind, self.kind)
+        self.border_subtitle = "x cancels"
         text = Text()
         if self.kind == "preflight":
             self._add_checks(text)
         elif self._result is not None:
             text = self._overfit(self._result)
-        if self._result is None:
+        if self._result is None and (self.kind != "preflight" or self._doing_now is None):
             text.append(("" if not text else "\n") + self._doing(), self._color("muted"))
         self.query_one(Static).update(text)
 
@@ -119,7 +107,7 @@ class PreflightPanel(VerticalScroll):
             check = checks.get(name)
             status = str(check["status"]) if check is not None else "waiting"
             glyph, plain_glyph, color = _GLYPHS.get(status, _GLYPHS["skipped"])
-            said = check_texts(name, check) if check is not None else [""]
+            said = check_texts(name, check) if check is not None else [self._at_work(name)]
             text.append(plain_glyph if self.ascii_only else glyph, self._color(color))
             text.append(
                 f" {plain(name):<{_NAME_WIDTH}}", "" if check is not None else self._color("muted")
@@ -130,8 +118,6 @@ class PreflightPanel(VerticalScroll):
         if self._result is not None:
             word, beside, _ = verdict(checks)
             self.border_subtitle = f"{word}{beside}"
-        else:
-            self.border_subtitle = "x cancels"
 
     def _wrapped(self, sentence: str, indent: int, style: str, *, is_first: bool) -> Text:
         import textwrap
@@ -152,6 +138,12 @@ class PreflightPanel(VerticalScroll):
         room = max(40, self.size.width - 2)
         lines = overfit_lines(result, Terminal(width=room, unicode=not self.ascii_only))
         return Text("\n".join(lines[1:]), no_wrap=True)
+
+    def _at_work(self, name: str) -> str:
+        """How far a check is that is being made now; empty for the others."""
+        task = self._doing_now
+        is_now = task is not None and _TASK_CHECKS.get(task[0], task[0]) == name
+        return self._doing() if is_now else ""
 
     def _doing(self) -> str:
         if self._doing_now is None:

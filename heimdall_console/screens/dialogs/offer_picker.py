@@ -25,6 +25,10 @@ class OfferPicker(ChoicePicker):
         current: Id of what is chosen now.
     """
 
+    DEFAULT_CSS = """
+    OfferPicker > .dialog { width: 104; }
+    """
+
     def __init__(self, title: str, offers: "Sequence[Offer]", current: str = "") -> None:
         # The search looks into ids and explanations: the label is what people search for.
         choices = [(offer.id or _NO_ID, f"{offer.label} {offer.about}") for offer in offers]
@@ -36,7 +40,8 @@ class OfferPicker(ChoicePicker):
         offer = self._offers[name]
         label = shortened(plain(offer.label), _LABEL_CELLS)
         text = Text(label + " " * (_LABEL_CELLS + 1 - cell_width(label)), no_wrap=True)
-        text.append(plain(offer.about), self.app.theme_variables.get("muted", ""))
+        room = min(104, int(self.size.width * 0.96)) - _LABEL_CELLS - 9
+        text.append(shortened(plain(offer.about), max(8, room)), self.app.theme_variables.get("muted", ""))
         return text
 
     def dismiss(self, result: str | None = None) -> "object":  # type: ignore[override]
