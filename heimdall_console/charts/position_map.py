@@ -14,6 +14,7 @@ from heimdall_console.charts.ranges import round_step
 from heimdall_console.formatting import meters
 
 _ERROR, _TRUTH, _ESTIMATE, _CHOSEN = 1, 2, 3, 4
+_NO_POSITIONS: Final = "no positions"
 _FARTHEST_M: Final = 1e8
 _MARGIN: Final = 1.06
 _CELLS_A_POINT: Final = 12
@@ -105,9 +106,13 @@ def draw_map(
     sheet = Sheet(columns, rows)
     if columns < 1 or rows < 2:
         return sheet.picture()
+    ascii_only = symbols == "ascii"
+    if not len(points.receivers) + len(points.truths) + len(points.estimates):
+        text = fitted(_NO_POSITIONS, columns, ascii_only=ascii_only)
+        sheet.write((columns - text_width(text)) // 2, rows // 2, text, "note")
+        return sheet.picture()
     scale = map_scale(points, view, columns, rows)
     canvas = Canvas(scale.columns, scale.rows, symbols)
-    ascii_only = symbols == "ascii"
     has_pairs = len(points.estimates) == len(points.truths)
     # Single marks can be told apart without color, dots can be more.
     is_sparse = len(points.truths) * _CELLS_A_POINT <= scale.columns * scale.rows

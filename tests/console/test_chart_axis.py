@@ -83,8 +83,8 @@ def test_ranges_hold_what_they_are_made_for(low: float, high: float) -> None:
     low, high = fit_range(low, high)
     assert low < high
     for least, greatest in (round_range(low, high), grown_range((0.0, 1.0), low, high)):
-        assert least <= low + (high - low) * 1e-6
-        assert greatest >= high - (high - low) * 1e-6
+        unseen = (greatest - least) * 1e-6
+        assert least - unseen <= low < high <= greatest + unseen
     if low > 1e-280:
         least, greatest = round_log_range(low, high)
         assert 0 < least <= low * 1.01
