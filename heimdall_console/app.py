@@ -86,10 +86,6 @@ class HeimdallApp(Navigation):
             from heimdall_console.ascii_driver import ascii_driver
 
             self.driver_class = ascii_driver(self.driver_class)
-        if ascii_only:
-            from heimdall_console.ascii_driver import ascii_driver
-
-            self.driver_class = ascii_driver(self.driver_class)
         self.now = clock
         self.host = host or platform.node().partition(".")[0]
         self.guide = guide
@@ -188,6 +184,13 @@ class HeimdallApp(Navigation):
         for screen in self.open_screens():
             if screen.is_current:
                 screen.minute_passed()
+
+    def action_command_palette(self) -> None:
+        """Find an action."""
+        from heimdall_console.palette import ActionPalette
+
+        if not isinstance(self.screen, ActionPalette):
+            self.push_screen(ActionPalette(id="--command-palette"))
 
     def action_hide_guide(self) -> None:
         """Say no more of the tour."""

@@ -13,6 +13,7 @@ from heimdall_console.actions.jobs import ACTIONS
 from heimdall_console.formatting import age, duration
 from heimdall_console.job_text import bar_text, fact_pairs, outcome_text, progress_text
 from heimdall_console.screens.base import JobsView, bindings_of
+from heimdall_console.screens.dialogs.leaving import LeavesOnce
 from heimdall_console.sources.thread import in_thread
 from heimdall_console.status_text import status_text
 from heimdall_console.terminal import Terminal
@@ -34,13 +35,14 @@ _COLUMNS: Final = (
     TableColumn("took", "took", is_right=True, drops=2),
     TableColumn("started", "started", drops=1, style="muted"),
 )
+_SECOND_S: Final = 1.0
 _EMPTY: Final = (
     "No job yet.\n\nExports, registrations, evaluations and preflights run here, beside the "
     "console:\nstart one with e, m or v on the screen Checkpoints (4)."
 )
 
 
-class JobsPanel(JobsView, ModalScreen[None]):
+class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
     """Jobs with progress, result and cancel; it keeps itself up to date."""
 
     CSS_PATH = "jobs.tcss"
@@ -78,6 +80,7 @@ class JobsPanel(JobsView, ModalScreen[None]):
         self.query_one(KeyHints).show_actions(shown, ())
         self.table.focus()
         self.jobs_changed(app.jobs or ())
+        self.set_interval(_SECOND_S, self._show_time)
 
     def on_resize(self) -> None:
         """Beside one another or one below the other."""
@@ -102,6 +105,11 @@ class JobsPanel(JobsView, ModalScreen[None]):
         said = f"{living} at work" if living else "none at work"
         self.query_one("#jobs-panel", Vertical).border_subtitle = said if has_jobs else ""
         self._show_detail()
+
+    def _show_time(self) -> None:
+        """Only a job that is at work takes longer and longer."""
+        if any(not job.status.has_ended for job in self._jobs.values()):
+            self.jobs_changed(tuple(self._jobs.values()))
 
     def _row(self, job: "JobRow", terminal: Terminal) -> TableRow:
         now = self.console_app.now()
@@ -198,6 +206,14 @@ class JobsPanel(JobsView, ModalScreen[None]):
         job = self._jobs.get(self.table.key)
         if job is not None:
             self.console_app.copy(str(job.path))
+
+    def action_help(self) -> None:
+        """Explain the panel, with every key."""
+        from heimdall_console.screens.dialogs.help_page import HelpPage
+
+        keys = [(b.key, b.description) for b in self.table._bindings.shown_keys if b.description]
+        actions = self.console_app.with_keys("jobs", ACTIONS)
+        self.app.push_screen(HelpPage("Jobs", self.ABOUT, keys, actions, ()))
 
     def action_close(self) -> None:
         """Close the panel."""

@@ -5,10 +5,12 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from heimdall_console.screens.dialogs.leaving import LeavesOnce
+
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer | None]):
+class Dialog(LeavesOnce, ModalScreen[Answer | None]):
     """A box in the middle; escape leaves it without an answer.
 
     Compose one container with the class `dialog`; the border's title says what is asked.
