@@ -1,4 +1,4 @@
-"""Names, marks and notes on a chart, so that its curves can be told apart without color."""
+"""Names and marks on a chart, so that its curves can be told apart without color."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from heimdall_console.charts.canvas import Canvas
-from heimdall_console.charts.chart_view import ChartView, Frame
-from heimdall_console.charts.curve_columns import Curve, value_range, visible
-from heimdall_console.charts.number_text import value_text, x_text
+from heimdall_console.charts.chart_view import ChartView
+from heimdall_console.charts.curve_columns import Curve, visible
+from heimdall_console.charts.number_text import value_text
 from heimdall_console.charts.picture import Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea
 
@@ -18,8 +17,6 @@ _WIDEST_SIDE: Final = 32
 _LEAST_ROWS_FOR_TOP: Final = 7
 _MOST_POINTS: Final = 200
 _MARKS: Final = "123456789abcdefghijklmnopqrstuvwxyz"
-
-Note = tuple[str, str]  # text, style
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,16 @@ def _draw_top(sheet: Sheet, named: Sequence[tuple[Curve, str]], *, ascii_only: b
     share = max(4, sheet.columns // max(1, len(named)) - 4)
     names = distinct_names([curve.name for curve, _ in named], share, ascii_only=ascii_only)
     column = 0
-    for (curve, mark), name in zip(named, names, strict=True):
+    for number, ((curve, mark), name) in enumerate(zip(named, names, strict=True)):
+        more = f"+{len(named) - number}"
+        needed = len(mark) + 1 + text_width(name)
+        is_last = number == len(named) - 1
+        if column + needed + (0 if is_last else len(more) + 2) > sheet.columns:
+            sheet.write(column, 0, more, "note")
+            return
         sheet.write(column, 0, mark, curve_style(curve))
         sheet.write(column + len(mark) + 1, 0, name, "legend")
-        column += len(mark) + text_width(name) + 3
+        column += needed + 2
 
 
 def _draw_side(
@@ -162,76 +165,6 @@ def draw_end_marks(
             sheet.write(area.column + place[0], area.row + place[1], mark, style)
 
 
-def notes_of(
-    curves: Sequence[Curve], view: ChartView, frame: Frame, *, ascii_only: bool = False
-) -> list[Note]:
-    """What else is to be said: the best point, ghosts, and values that could not be drawn."""
-    notes: list[Note] = []
-    if view.best is not None:
-        x, value = view.best
-        at = x_text(x, view.x_unit)
-        notes.append((f"best {value_text(value, view.y_scale)} @ {at}", "best"))
-    named = [curve for curve in curves if curve.kind != "raw"]
-    if len(named) == 2 and view.legend != "none":
-        dash = "- -" if ascii_only else "┈┈"
-        notes += [(f"{dash} {c.name}", "note") for c in named if c.kind == "ghost"]
-    notes += [(text, "note") for text in view.notes]
-    missing = infinite = hidden = 0
-    for curve in _judged(curves):
-        if not (len(curve.pyramid.odd) or frame.log_y):
-            continue
-        begin, end = visible(curve, frame.x)
-        curve_missing, curve_infinite = curve.pyramid.odd_between(begin, end)
-        missing, infinite = missing + curve_missing, infinite + curve_infinite
-        if frame.log_y and curve.pyramid.extent(begin, end)[0] <= 0:
-            hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
-    if view.fits_typical:
-        notes += _beyond(curves, view, frame, ascii_only=ascii_only)
-    if missing:
-        notes.append((f"{missing:,} NaN", "alert"))
-    if infinite:
-        notes.append((f"{infinite:,} inf" if ascii_only else f"{infinite:,} ∞", "alert"))
-    if hidden:
-        notes.append((f"{hidden:,} {'<=' if ascii_only else '≤'} 0", "alert"))
-    return notes
-
-
-def _beyond(
-    curves: Sequence[Curve], view: ChartView, frame: Frame, *, ascii_only: bool
-) -> list[Note]:
-    """The extremes that lie beyond the axis."""
-    low = np.fmin.reduce([np.inf, *(value_range(curve, frame.x)[0] for curve in curves)])
-    high = np.fmax.reduce([-np.inf, *(value_range(curve, frame.x)[1] for curve in curves)])
-    up, down = ("^", "v") if ascii_only else ("↑", "↓")
-    notes = []
-    if high > frame.y[1]:
-        notes.append((f"{up} {value_text(high, view.y_scale)}", "alert"))
-    if low < frame.y[0]:
-        notes.append((f"{down} {value_text(low, view.y_scale)}", "alert"))
-    return notes
-
-
-def draw_corner(
-    sheet: Sheet, area: PlotArea, canvas: Canvas, notes: Sequence[Note], *, ascii_only: bool
-) -> None:
-    """Write notes into the corner of the plot that holds the fewest dots."""
-    width = min(max((text_width(text) for text, _ in notes), default=0), area.columns - 2)
-    shown = list(notes)[: max(0, area.rows - 1)]
-    if not shown or width < 4:
-        return
-    height = len(shown)
-    right, low = area.columns - width, area.rows - height
-    taken = canvas.is_taken
-    corners = [(right, 0), (right, low), (0, 0), (0, low)]
-    column, row = min(
-        corners, key=lambda c: int(taken[c[1] : c[1] + height, c[0] : c[0] + width].sum())
-    )
-    for number, (text, style) in enumerate(shown):
-        text = fitted(text, width, ascii_only=ascii_only)
-        at = column if column == 0 else area.columns - text_width(text)
-        sheet.write(area.column + at, area.row + row + number, text, style)
-
-
 def curve_style(curve: Curve) -> str:
     """The style name a curve is drawn in."""
     return curve.style if curve.kind == "line" else f"{curve.style}-{curve.kind}"
@@ -253,14 +186,6 @@ def last_value(curve: Curve, until: float) -> float | None:
     """The last finite value that is not beyond a place."""
     position = last_position(curve, until)
     return None if position is None else float(curve.values[position])
-
-
-def _judged(curves: Sequence[Curve]) -> list[Curve]:
-    """The curves whose values are counted: what was measured, not what was smoothed from it."""
-    raw_styles = {curve.style for curve in curves if curve.kind == "raw"}
-    return [
-        c for c in curves if c.kind == "raw" or (c.kind == "line" and c.style not in raw_styles)
-    ]
 
 
 def _draw_points(sheet: Sheet, area: PlotArea, curve: Curve, *, ascii_only: bool) -> None:

@@ -11,12 +11,11 @@ from heimdall_console.charts.canvas import Canvas, Symbols
 from heimdall_console.charts.chart_legend import (
     Legend,
     curve_style,
-    draw_corner,
     draw_end_marks,
     draw_names,
-    notes_of,
     plan_legend,
 )
+from heimdall_console.charts.chart_notes import draw_corner, notes_of
 from heimdall_console.charts.chart_view import ChartView, Frame, frame_of
 from heimdall_console.charts.cursor import draw_cursor
 from heimdall_console.charts.curve_columns import Curve, column_spans

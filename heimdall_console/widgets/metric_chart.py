@@ -86,6 +86,10 @@ class MetricChart(Chart):
             """The chart."""
             return self.chart
 
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest range counts."""
+            return isinstance(message, type(self))
+
     class Selected(Message):
         """The chart was opened, with enter or a double click.
 
