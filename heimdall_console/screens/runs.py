@@ -167,11 +167,11 @@ class RunsScreen(RunsActions):
         if event.is_first:
             self._tracked_count = 0
         self._tracked_count += len(event.rows)
-        self._tracking_state = "" if event.is_last else "reading"
+        was, self._tracking_state = self._tracking_state, "" if event.is_last else "reading"
         self._show_tracking()
         if changed:
             self._take_changes(changed)
-        elif event.is_last:
+        elif was != self._tracking_state:
             self._show_emptiness()
 
     @on(TrackedRunsFailed)
@@ -243,7 +243,9 @@ class RunsScreen(RunsActions):
             if self._local is not None:
                 self._local.want([row for row in lacking if row.is_local], metric)
             if self._tracked_figures is not None:
-                self._tracked_figures.want([row for row in lacking if not row.is_local], metric)
+                self._tracked_figures.want(
+                    [row for row in lacking if not row.is_local and metric in row.metrics], metric
+                )
 
     def _want_configs(self) -> None:
         if self._local is not None:

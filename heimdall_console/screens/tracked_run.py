@@ -34,7 +34,7 @@ _PARTS: Final = {
     "artifacts": "artifacts",
     "versions": "model versions",
 }
-_CHART_WIDTH, _CHART_HEIGHT = 56, 11
+_CHART_WIDTH, _CHART_HEIGHT = 56, 9
 _MOST_CHARTS: Final = 12
 
 
@@ -122,7 +122,6 @@ class TrackedRunScreen(BaseScreen):
             sorted(found.items(), key=lambda entry: (entry[0].startswith("system/"), entry[0]))
         )
         self._show_curves()
-        self._show_parts()
 
     def _take_full(self, answer: dict[str, Any]) -> None:
         self._full = answer.get("run") or {}
@@ -163,7 +162,16 @@ class TrackedRunScreen(BaseScreen):
             count = f" {counts[part]}" if counts.get(part) else ""
             name = "active" if part == self._part else "muted"
             pieces += [Piece(f" {title}{count} ", name, f"show_part('{part}')"), Piece(" ")]
-        self.query_one("#tracked-parts", LinkLine).show(tuple(pieces))
+        self.query_one("#tracked-parts", LinkLine).show(tuple(pieces), self._place())
+
+    def _place(self) -> tuple[Piece, ...]:
+        """Which of the curves are seen, where there are more than fit."""
+        columns, rows = self._chart_grid()
+        total, first = len(self._histories), self._page * columns * rows
+        if self._part != "curves" or total <= columns * rows:
+            return ()
+        last = min(total, first + columns * rows)
+        return (Piece(f"{first + 1} to {last} of {total} ", "muted", "next_page"),)
 
     def action_show_part(self, part: str) -> None:
         """Show a part."""
@@ -220,6 +228,7 @@ class TrackedRunScreen(BaseScreen):
             chart.remove()
         for _ in shown[len(charts) :]:
             grid.mount(MetricChart())
+        self._show_parts()
         self.call_after_refresh(self._fill_charts, shown)
 
     def _fill_charts(self, names: list[str]) -> None:

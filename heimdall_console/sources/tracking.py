@@ -80,7 +80,8 @@ class TrackingSource(Source):
                 self._looks += 1
                 found = self._reader.answer("changes")
                 rows, gone = found.get("runs", []), found.get("gone", [])
-                self.post(TrackedRunsRead(rows, gone, is_first=False, is_last=True))
+                if rows or gone:
+                    self.post(TrackedRunsRead(rows, gone, is_first=False, is_last=True))
         except Exception as error:
             self._is_everything_wanted = True
             self.interval_s = _AFTER_FAILURE_S

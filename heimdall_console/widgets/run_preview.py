@@ -45,19 +45,23 @@ class RunPreview(VerticalScroll, can_focus=False):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._seen: object = None
+
     def compose(self) -> ComposeResult:
         """One text."""
         yield Static(id="preview-text")
 
     def show_row(self, row: "RunRow | None", context: Context) -> None:
         """Show another run, or the same one as it is now."""
+        seen = (row, context.metric, context.now_s, context.figures.changes, self.app.theme)
+        if seen == self._seen:
+            return
+        self._seen = seen
         self.query_one("#preview-text", Static).update(
             _facts(row, context, self.app.theme_variables) if row is not None else Text("")
         )
-
-    def show_text(self, text: str) -> None:
-        """Show something else than a run."""
-        self.query_one("#preview-text", Static).update(Text(plain(text, keep_lines=True)))
 
 
 def _facts(row: "RunRow", context: Context, colors: dict[str, str]) -> RenderableType:
