@@ -134,6 +134,9 @@ class Chart(Widget, can_focus=True):
         strip = self._strips[y]
         if strip is None:
             segments = [Segment(text, self._style(name)) for text, name in self._picture.row(y)]
+            _, background = self.background_colors
+            for line_filter in self.get_line_filters():
+                segments = line_filter.apply(segments, background)
             strip = self._strips[y] = Strip(segments, self._picture.columns)
         return strip
 
@@ -146,9 +149,6 @@ class Chart(Widget, can_focus=True):
         if self.styles.gutter != _NO_GUTTER or self.styles.outline or self.opacity != 1:
             return super().render_lines(crop)
         strips = [self.render_line(y) for y in crop.line_range]
-        _, background = self.background_colors
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
         if crop.column_span == (0, self.size.width):
             return strips
         return [strip.crop(*crop.column_span) for strip in strips]
