@@ -1,9 +1,7 @@
 """A table of runs that draws only the lines that are seen, however many there are."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -12,21 +10,14 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from heimdall_console.formatting import cell_width, counted, plain, shortened
-from heimdall_console.run_columns import (
-    NAME_ID,
-    SPARKLINE_ID,
-    STATE_ID,
-    Column,
-    Context,
-)
-from heimdall_console.widgets.table_layout import MARGIN, Placed, place_columns
+from heimdall_console.widgets.run_table_lines import STATES, LineDrawing
+from heimdall_console.widgets.table_layout import Placed, place_columns
 
 if TYPE_CHECKING:
-    from heimdall_console.run_arrangement import Line
+    from collections.abc import Sequence
 
-_STATES = ("queued", "starting", "running", "paused", "finished", "stopped")
-_BAD_STATES = ("failed", "killed", "crashed")
+    from heimdall_console.run_arrangement import Line
+    from heimdall_console.run_columns import Column, Context
 
 
 class RunTable(ScrollView, can_focus=True):
@@ -58,7 +49,7 @@ class RunTable(ScrollView, can_focus=True):
         "run-table--accent",
         "run-table--group",
         "run-table--bad",
-        *(f"run-table--{state}" for state in _STATES),
+        *(f"run-table--{state}" for state in STATES),
     }
     DEFAULT_CSS = """
     RunTable {
@@ -128,7 +119,7 @@ class RunTable(ScrollView, can_focus=True):
             """Only what is seen now counts."""
             return isinstance(message, RunTable.ViewChanged)
 
-    def __init__(self, context: Context, *, id: str | None = None) -> None:
+    def __init__(self, context: "Context", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.context = context
         self.marked: set[str] = set()
@@ -137,6 +128,7 @@ class RunTable(ScrollView, can_focus=True):
         """Keys of archived runs: they are drawn muted."""
         self.hidden_columns = 0
         """Columns that do not fit at the right."""
+        self._drawing = LineDrawing(context, self._style)
         self._columns: tuple[Column, ...] = ()
         self._lines: list[Line] = []
         self._places: dict[str, int] = {}
@@ -158,7 +150,7 @@ class RunTable(ScrollView, can_focus=True):
         """The line under the cursor."""
         return self._lines[self._cursor] if self._lines else None
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
+    def set_columns(self, columns: "Sequence[Column]") -> None:
         """Show other columns."""
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
@@ -296,105 +288,27 @@ class RunTable(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width or self.size.width
         base = self.rich_style
         if y == 0:
-            strip = self._header()
-        else:
-            place = self.scroll_offset.y + y - 1
-            if place >= len(self._lines):
-                return Strip.blank(width, base)
-            strip = self._draw(place)
-        return strip.adjust_cell_length(width, strip._segments[-1].style if strip else base)
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"run-table--{name}", partial=True)
-
-    def _header(self) -> Strip:
-        style = self.rich_style + self._style("header")
-        arrow = ("v^" if self.context.ascii_only else "▼▲")[0 if self.is_descending else 1]
-        segments, at = [], 0
-        for placed in self._placed:
-            title = plain(placed.column.title)
-            if placed.column.id == self.sort_column:
-                title = f"{shortened(title, placed.width - 2)} {arrow}"
-            text = _fit(title, placed.width, is_right=placed.column.is_number, context=self.context)
-            segments.append(Segment(" " * (placed.start - at) + text, style))
-            at = placed.start + placed.width
-        return Strip(segments or [Segment("", style)])
-
-    def _draw(self, place: int) -> Strip:
-        line = self._lines[place]
-        is_cursor = place == self._cursor
-        base = self.rich_style
+            segments = self._drawing.header(
+                self._placed, base, self.sort_column, is_descending=self.is_descending
+            )
+            return Strip(segments).adjust_cell_length(width, base)
+        place = self.scroll_offset.y + y - 1
+        if place >= len(self._lines):
+            return Strip.blank(width, base)
+        line, is_cursor = self._lines[place], place == self._cursor
         if is_cursor:
             base += self._style("cursor")
             if self.has_focus:
                 base += Style(bold=True)
-        ascii_only = self.context.ascii_only
-        bar = (">" if ascii_only else "▌") if is_cursor else " "
-        mark = ("+" if ascii_only else "•") if line.key in self.marked else " "
-        accent = base + self._style("accent")
-        segments = [Segment(bar + mark, accent)]
-        if line.row is None:
-            opener = ("v" if line.is_open else ">") if ascii_only else "▾" if line.is_open else "▸"
-            title = plain(line.title) or "(none)"
-            segments.append(
-                Segment(f"{opener} {shortened(title, 60)}", base + self._style("group"))
-            )
-            segments.append(Segment(f"  {counted(line.count, 'run')}", base + self._style("muted")))
-            return Strip(segments)
-        row, at = line.row, MARGIN
-        is_muted = row.key in self.put_away
-        for placed in self._placed:
-            column = placed.column
-            style = self._style("muted" if is_muted else "cell")
-            text = plain(column.text(row, self.context)[:400])
-            if column.id == STATE_ID:
-                style = self._style("bad" if row.status in _BAD_STATES else _known(row.status))
-            elif column.id == NAME_ID:
-                text = self._name_text(line, text)
-            elif column.id == SPARKLINE_ID:
-                if text:
-                    style = self._style("muted")
-                else:
-                    text, style = self._sparkline(line.key, placed.width), self._style("accent")
-            elif column.id in ("age", "experiment", "user", "host"):
-                style = self._style("muted")
-            cell = _fit(text, placed.width, is_right=column.is_number, context=self.context)
-            segments.append(Segment(" " * (placed.start - at), base))
-            segments.append(Segment(cell, base + style))
-            at = placed.start + placed.width
-        return Strip(segments)
+        segments = self._drawing.line(
+            line,
+            self._placed,
+            base,
+            is_cursor=is_cursor,
+            is_marked=line.key in self.marked,
+            is_put_away=line.key in self.put_away,
+        )
+        return Strip(segments).adjust_cell_length(width, base)
 
-    def _name_text(self, line: "Line", text: str) -> str:
-        if not line.depth and not line.count:
-            return text
-        ascii_only = self.context.ascii_only
-        if line.count:
-            opener = ("v" if line.is_open else ">") if ascii_only else "▾" if line.is_open else "▸"
-            more = "" if line.is_open else f" +{line.count}"
-            return f"{'  ' * line.depth}{opener} {text}{more}"
-        return f"{'  ' * line.depth}{text}"
-
-    def _sparkline(self, key: str, width: int) -> str:
-        figures = self.context.figures.get(key, self.context.metric)
-        if figures is None or len(figures.values) < 2:
-            return ""
-        # Numpy is not worth waiting for before there is a curve.
-        from heimdall_console.charts.sparkline import sparkline
-
-        return sparkline(figures.values, width, ascii_only=self.context.ascii_only)
-
-
-def _known(status: str) -> str:
-    return status if status in _STATES else "muted"
-
-
-def _fit(text: str, width: int, *, is_right: bool, context: Context) -> str:
-    """The text in exactly `width` cells."""
-    if cell_width(text) > width:
-        text = shortened(text, width)
-        if context.ascii_only:
-            text = text.replace("…", "~")
-    if context.ascii_only and not text.isascii():
-        text = text.encode("ascii", "replace").decode()
-    blanks = " " * (width - cell_width(text))
-    return blanks + text if is_right else text + blanks
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"run-table--{name}", partial=True)
