@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from heimdall_console.checkpoint_archive import CheckpointDetails
+from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.checkpoint_rows import BEST, LAST, CheckpointRow, checkpoint_rows
 from heimdall_console.checkpoint_text import (
     Pair,
@@ -18,6 +19,7 @@ from heimdall_console.checkpoint_text import (
 from heimdall_console.checkpoint_trash import Pruned, list_trash
 from heimdall_console.formatting import age, counted, plain, size
 from heimdall_console.job_rows import JobRow
+from training_core.contract.checkpoints import checkpoint_folder
 from training_core.contract.errors import HeimdallError
 from training_core.contract.run_dir import find_run
 
@@ -61,6 +63,19 @@ def read_list(home: Path, run_id: str, jobs: Sequence[JobRow] | None) -> Checkpo
     """
     run = find_run(home, run_id)
     return CheckpointList(run.id, tuple(checkpoint_rows(run, home, jobs)), tuple(list_trash(run)))
+
+
+def folder_stamp(home: Path, run_id: str) -> int:
+    """What changes when a run saves or removes a checkpoint; 0 without a folder.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    run = find_run(home, run_id)
+    try:
+        return checkpoint_folder(run, checkpoint_directory(run)).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def sorted_rows(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
+from heimdall_console.checkpoint_trash import list_trash, trash_of
 from heimdall_console.pruning import needed_checkpoints
 from heimdall_console.publishing_state import PublishingState, read_publishing
 from heimdall_console.queue import waiting
@@ -73,7 +74,7 @@ def remove_run(run: RunDir) -> None:
         UsageError: A worker took it meanwhile.
         HeimdallError: The directory cannot be changed.
     """
-    elsewhere = _checkpoints_elsewhere(run)
+    elsewhere, trash = _checkpoints_elsewhere(run), trash_of(run)
     hidden = run.path.with_name(f".{run.id}.removed")
     lock = WorkerLock(run.lock_path)
     try:
@@ -91,8 +92,9 @@ def remove_run(run: RunDir) -> None:
     for path in elsewhere:
         path.unlink(missing_ok=True)
     if elsewhere:
+        shutil.rmtree(trash, ignore_errors=True)
         with contextlib.suppress(OSError):
-            elsewhere[0].parent.rmdir()
+            trash.parent.rmdir()
     try:
         shutil.rmtree(hidden)
     except OSError as error:
@@ -119,6 +121,7 @@ def _checkpoints_elsewhere(run: RunDir) -> list[Path]:
     if folder.is_relative_to(run.path):
         return []
     paths = [folder / sidecar.file for sidecar in own_checkpoints(run, configured)]
+    paths += [path for pruned in list_trash(run) for path in pruned.files]
     return [file for path in paths for file in (path, sidecar_path(path))]
 
 

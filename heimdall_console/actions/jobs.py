@@ -46,6 +46,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         in_footer=True,
     ),
     Action(
+        name="help",
+        title="help",
+        keys="question_mark",
+        help="Explain the panel, with every key.",
+        in_footer=True,
+    ),
+    Action(
         name="close",
         title="close",
         keys="escape,J,q",

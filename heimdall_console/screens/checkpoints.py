@@ -13,6 +13,7 @@ from heimdall_console.checkpoint_list import (
     SORT_IDS,
     CheckpointList,
     best_or_last,
+    folder_stamp,
     read_list,
     sections,
     sorted_rows,
@@ -65,6 +66,7 @@ class CheckpointsScreen(CheckpointsActions):
         self._with_tensors = False
         self._seen_jobs: tuple[object, ...] = ()
         self._wants_cursor = ""
+        self._stamp = 0
 
     # Made of.
 
@@ -101,7 +103,8 @@ class CheckpointsScreen(CheckpointsActions):
 
     def on_shown(self) -> None:
         """Show the run that was chosen elsewhere."""
-        self._wants_cursor = self.console_app.selection.checkpoint or self._wants_cursor
+        selection = self.console_app.selection
+        self._wants_cursor, selection.checkpoint = selection.checkpoint, ""
         self.read()
 
     def runs_changed(self, runs: "Sequence[RunSummary]") -> None:
@@ -109,7 +112,21 @@ class CheckpointsScreen(CheckpointsActions):
         before = next((run for run in self._runs if run.info.id == self.run_id), None)
         self._runs = tuple(runs)
         now = next((run for run in self._runs if run.info.id == self.run_id), None)
-        if self.is_current and (not self.run_id or now != before):
+        if not self.is_current:
+            return
+        if not self.run_id:
+            self.read()
+        elif now != before:
+            app, run_id = self.console_app, self.run_id
+            # A living run changes every second and saves every few minutes.
+            self.run_in_thread(
+                lambda: folder_stamp(app.home, run_id), self._compare, group="stamp", exclusive=True
+            )
+            self._show_bar()
+
+    def _compare(self, stamp: int) -> None:
+        if stamp != self._stamp:
+            self._stamp = stamp
             self.read()
 
     def jobs_changed(self, jobs: "Sequence[JobRow]") -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container, Horizontal
 from textual.widgets import Static
 
 from heimdall_console.actions.evaluate import ACTIONS
@@ -100,27 +100,20 @@ class EvaluateScreen(EvaluateActions):
             yield Static(id="evaluate-title", markup=False)
             yield Static(id="evaluate-note", markup=False)
         yield Static(id="evaluate-empty", classes="empty", markup=False)
+        # In the order of the cells of the grid, see the style sheet.
         with Container(id="evaluate-body"):
-            with Vertical(id="evaluate-left"):
-                yield RecordTable(
-                    _EVALUATIONS, "Every evaluation of this home.", id="evaluate-table"
-                )
-                yield RecordTable(
-                    _SESSIONS,
-                    "Sessions with the largest errors; the one under the cursor is on the map.",
-                    id="evaluate-sessions",
-                )
-            with Vertical(id="evaluate-right"):
-                yield RecordTable(
-                    _METHODS,
-                    has_cursor=False,
-                    id="evaluate-methods",
-                )
-                yield DetailPane("What belongs beside the numbers.", id="evaluate-notes")
-                with Horizontal(id="evaluate-charts"):
-                    yield DistributionChart(id="evaluate-distribution")
-                    yield DistributionChart(id="evaluate-calibration")
-                yield MapView("positions", id="evaluate-map")
+            yield RecordTable(_EVALUATIONS, "Every evaluation of this home.", id="evaluate-table")
+            yield RecordTable(_METHODS, has_cursor=False, id="evaluate-methods")
+            with Horizontal(id="evaluate-charts"):
+                yield DistributionChart(id="evaluate-distribution")
+                yield DistributionChart(id="evaluate-calibration")
+            yield DetailPane("What belongs beside the numbers.", id="evaluate-notes")
+            yield MapView("positions", id="evaluate-map")
+            yield RecordTable(
+                _SESSIONS,
+                "Sessions with the largest errors; the one under the cursor is on the map.",
+                id="evaluate-sessions",
+            )
 
     def on_mount(self) -> None:
         """Begin empty."""

@@ -180,6 +180,9 @@ def test_checkpoints_that_lie_elsewhere_go_with_their_run(
         path.rename(own / path.name)
     text = run.config_path.read_text().replace('directory = ""', f'directory = "{elsewhere}"')
     run.config_path.write_text(text)
+    trashed = own / ".trash" / "20261124-100000-aaaaaa" / "epoch=000-step=0000001.ckpt"
+    trashed.parent.mkdir(parents=True)
+    trashed.touch()
     (elsewhere / "somebody-elses.ckpt").touch()
     assert heimdall("runs", "rm", run.id, "--yes").returncode == 0
     assert [path.name for path in elsewhere.iterdir()] == ["somebody-elses.ckpt"]
