@@ -13,7 +13,9 @@ from heimdall_console.actions.runs import ACTIONS
 from heimdall_console.formatting import plain
 from heimdall_console.run_columns import column_of
 from heimdall_console.run_list import RunList, usable_columns
+from heimdall_console.screens.first_run import FirstRun
 from heimdall_console.screens.runs_actions import RunsActions
+from heimdall_console.screens.runs_choices import RunsChoices
 from heimdall_console.sources.run_details import (
     ConfigsRead,
     FiguresRead,
@@ -43,7 +45,7 @@ _FEW_ROWS: Final = 500
 _WIDE, _VERY_WIDE, _HIGH = 110, 150, 32
 
 
-class RunsScreen(RunsActions):
+class RunsScreen(RunsActions, RunsChoices, FirstRun):
     """Runs, their filter, their order, and what is known of the one under the cursor."""
 
     NAME = "runs"
