@@ -85,7 +85,6 @@ class ConfigureView(BaseScreen):
 
     def on_mount(self) -> None:
         """Begin with what was folded the last time."""
-        super().on_mount()
         self._folded = frozenset(self.console_app.preferences.get(_SECTION, "folded", []))
         self.editor.cursor_blink = False
         self.lay_out()

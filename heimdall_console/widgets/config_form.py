@@ -329,8 +329,8 @@ class FormRows(ScrollView, can_focus=True):
             )
         used = sum(cell_width(segment.text) for segment in segments)
         if not line.wrong and not line.changed:
-            about = shortened(plain(line.section.help), max(0, self._width - used - 4))
-            segments.append(Segment(f"  {self._text(about)}", self._on("muted", base)))
+            about = self._cut(line.section.help, self._width - used - 4)
+            segments.append(Segment(f"  {about}", self._on("muted", base)))
         return segments
 
     def _field(self, field: "ConfigField", base: Style) -> list[Segment]:
@@ -341,18 +341,20 @@ class FormRows(ScrollView, can_focus=True):
         is_changed = not is_same(there, value)
         mark = self._cross if problem else self._dot if is_changed else " "
         style = self._on("wrong", base) if problem else self._on("changed", base)
-        name = _fit(field.name, self.name_width)
+        name = self._fit(field.name, self.name_width)
         segments = [
             Segment(f"{mark} ", style),
             Segment(f" {name}", base + Style(bold=is_changed) if is_changed else base),
         ]
         segments.append(Segment("[ ", self._on("muted", base)))
-        text = self._text(plain(field.shown(value)))
+        text = field.shown(value)
         if field.kind == "switch" and isinstance(value, bool):
             text = f"{self._tick if value else ' '} {text}"
         opener = field.offers or field.kind == "switch"
         width = self.value_width - (2 if field.offers else 0)
-        segments.append(Segment(_fit(text, width), self._on("wrong", base) if problem else base))
+        segments.append(
+            Segment(self._fit(text, width), self._on("wrong", base) if problem else base)
+        )
         if field.offers:
             segments.append(Segment(" v" if self.ascii_only else " ▾", self._on("muted", base)))
         segments.append(Segment(" ]", self._on("muted", base)))
@@ -364,7 +366,7 @@ class FormRows(ScrollView, can_focus=True):
         else:
             note = f"{field.unit}  {field.limits}".strip() if not opener else field.unit
             style = self._on("muted", base)
-        segments.append(Segment(f"  {shortened(self._text(plain(note)), max(0, room - 2))}", style))
+        segments.append(Segment(f"  {self._cut(note, room - 2)}", style))
         return segments
 
     @property
@@ -379,8 +381,15 @@ class FormRows(ScrollView, can_focus=True):
     def _tick(self) -> str:
         return "+" if self.ascii_only else "✓"
 
-    def _text(self, text: str) -> str:
-        return ascii_text(text) if self.ascii_only else text
+    def _cut(self, text: str, width: int) -> str:
+        """The text as it can be drawn, in at most so many cells."""
+        if not self.ascii_only:
+            return shortened(plain(text), max(0, width))
+        return shortened(ascii_text(plain(text)), max(0, width)).replace("…", "~")
+
+    def _fit(self, text: str, width: int) -> str:
+        text = self._cut(text, width)
+        return text + " " * (width - cell_width(text))
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"form--{name}", partial=True)
@@ -495,8 +504,3 @@ def ascii_text(text: str) -> str:
     for sign, like in likeness.items():
         text = text.replace(sign, like)
     return text.encode("ascii", "replace").decode()
-
-
-def _fit(text: str, width: int) -> str:
-    text = shortened(text, width)
-    return text + " " * (width - cell_width(text))

@@ -73,7 +73,6 @@ class ChangesPage(Dialog[str]):
 
     def on_mount(self) -> None:
         """Show the first comparison."""
-        super().on_mount()
         self._show()
         self.query_one(OptionList).focus()
 

@@ -54,6 +54,8 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
         super().__init__()
         self._heading, self._hint = title, hint
         self._choices = list(choices)
+        self.first = ""
+        """The choice that the cursor begins on."""
 
     def compose(self) -> ComposeResult:
         """Field, list, keys."""
@@ -67,7 +69,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
         """Show everything."""
         super().on_mount()
         self.query_one("#found", OptionList).can_focus = False
-        self.show_found("")
+        self.show_found("", self.first)
 
     @on(Input.Changed, "#search")
     def _search(self, event: Input.Changed) -> None:
@@ -113,6 +115,8 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
     def action_move(self, how: str) -> None:
         """Move in the list."""
         options = self.query_one("#found", OptionList)
+        if not options.size.height:
+            return  # One that is not drawn yet does not know its pages.
         getattr(options, f"action_{how}" if "page" in how else f"action_cursor_{how}")()
 
 
@@ -127,12 +131,7 @@ class ChoicePicker(SearchedList[str]):
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str]], current: str = "") -> None:
         super().__init__(title, choices, "enter  choose    esc  leave it as it is")
-        self._current = current
-
-    def on_mount(self) -> None:
-        """Begin at what is chosen now."""
-        super().on_mount()
-        self.show_found("", self._current)
+        self._current = self.first = current
 
     @on(Input.Submitted, "#search")
     def _choose(self) -> None:
