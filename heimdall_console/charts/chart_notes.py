@@ -37,7 +37,7 @@ def notes_of(
         missing, infinite = missing + curve_missing, infinite + curve_infinite
         if frame.log_y and curve.pyramid.extent(begin, end)[0] <= 0:
             hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
-    if view.fits_typical:
+    if view.fits_typical is not False and not (view.y_range or frame.log_y):
         notes += _beyond(curves, view, frame, ascii_only=ascii_only)
     if missing:
         notes.append((f"{missing:,} NaN", "alert"))

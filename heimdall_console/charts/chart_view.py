@@ -17,9 +17,10 @@ from heimdall_console.charts.ranges import (
     round_range,
 )
 
-_TYPICAL_COLUMNS: Final = 400
+_TYPICAL_COLUMNS: Final = 128
+_FLATTENED: Final = 1000.0
 _LEAST_TYPICAL: Final = 20
-_RARE: Final = 0.03
+_RARE: Final = 0.08
 _WHOLE_UNITS: Final = ("step", "epoch")
 
 
@@ -56,8 +57,9 @@ class ChartView:
     legend: str = "auto"
     """`auto` names the curves where there are several, `marks` only marks where they end, for a
     screen that names them elsewhere, `none` does neither."""
-    fits_typical: bool = False
-    """Whether the y axis holds what most columns show, and a rare spike may leave the plot."""
+    fits_typical: bool | None = None
+    """Whether the y axis holds what most columns show, and a rare spike may leave the plot.
+    With None only where a spike would make everything else one flat line."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,8 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
     if view.y_range:
         return Frame(x_range, fit_range(*view.y_range))
     low, high = _least_and_greatest(curves, x_range)
-    if view.fits_typical:
-        low, high = _typical(curves, x_range) or (low, high)
+    if view.fits_typical is not False and low < high:
+        low, high = _typical(curves, x_range, low, high, is_asked=bool(view.fits_typical))
     references = [reference.value for reference in view.references]
     low, high = min([low, *references]), max([high, *references])
     before = previous.y if previous and view.is_growing and not previous.log_y else None
@@ -130,8 +132,10 @@ def _least_and_greatest(curves: Sequence[Curve], x_range: Range) -> Range:
     return float(low), float(high)
 
 
-def _typical(curves: Sequence[Curve], x_range: Range) -> Range | None:
-    """The range of nearly all columns, where a few reach far beyond it; else None."""
+def _typical(
+    curves: Sequence[Curve], x_range: Range, low_all: float, high_all: float, *, is_asked: bool
+) -> Range:
+    """The range of nearly all columns if a few reach far beyond it, else that of all."""
     lows, highs = [np.empty(0)], [np.empty(0)]
     for curve in curves:
         begin, end = visible(curve, x_range)
@@ -141,14 +145,15 @@ def _typical(curves: Sequence[Curve], x_range: Range) -> Range | None:
         highs.append(high[np.isfinite(high)])
     low, high = np.concatenate(lows), np.concatenate(highs)
     if len(low) < _LEAST_TYPICAL:
-        return None
+        return low_all, high_all
     least, greatest = np.quantile(low / 2, _RARE) * 2, np.quantile(high / 2, 1 - _RARE) * 2
     with np.errstate(over="ignore"):
-        margin = max((greatest - least) * 0.1, 0.0)
-        return (
-            float(max(low.min(), least - margin)),
-            float(min(high.max(), greatest + margin)),
-        )
+        span = float(greatest - least)
+        # Of a constant with spikes the spikes are all there is to see.
+        is_flat = span <= 1e-9 * max(abs(greatest), abs(least))
+        if is_flat or not (is_asked or high_all - low_all > _FLATTENED * span):
+            return low_all, high_all
+        return max(low_all, float(least) - span / 10), min(high_all, float(greatest) + span / 10)
 
 
 def _log_range(

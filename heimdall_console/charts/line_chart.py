@@ -23,8 +23,8 @@ from heimdall_console.charts.number_text import value_text
 from heimdall_console.charts.picture import Picture, Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea, plan_area
 
-_REFERENCE: Final = 0
-_LAYERS: Final = {"ghost": 1, "raw": 2, "line": 3}
+_REFERENCE, _BEYOND = 0, 1
+_LAYERS: Final = {"ghost": 2, "raw": 3, "line": 4}
 _NO_POINTS: Final = "no points yet"
 _UNITS_IN_LABELS: Final = ("time", "clock")
 
@@ -144,6 +144,13 @@ def _draw_curve(canvas: Canvas, area: PlotArea, curve: Curve) -> None:
     last_row[~is_shown] = -1
     is_dashed = curve.kind == "ghost"
     canvas.spans(first_row, last_row, curve_style(curve), _LAYERS[curve.kind], dashed=is_dashed)
+    if curve.kind == "line":
+        # What lies beyond an edge is shown there, in a color of its own.
+        above, below = (bottom < -0.5).nonzero()[0], (top > last + 0.5).nonzero()[0]
+        if len(above) or len(below):
+            x = np.concatenate([above, below])
+            y = np.repeat([0, last], [len(above), len(below)])
+            canvas.dots(x, y, "alert", _BEYOND)
 
 
 def _draw_axes(sheet: Sheet, area: PlotArea, *, ascii_only: bool) -> None:

@@ -154,11 +154,23 @@ def test_a_rare_spike_may_leave_the_plot_and_is_told() -> None:
     values = np.sin(np.arange(600) / 40)
     values[300] = 1e17
     curve = Curve.of("a", np.arange(600), values)
-    whole = frame_of([curve], ChartView())
-    assert whole.y[1] >= 1e17
+    assert frame_of([curve], ChartView(fits_typical=False)).y[1] >= 1e17
+    # It would make all else one flat line, so it leaves the plot without being asked.
+    assert frame_of([curve], ChartView()).y[1] < 3
+    assert "↑ 1.00e+17" in text(draw_line_chart([curve], ChartView(), 60, 12))
+    # A stretch that lies beyond the edge is seen there.
+    begun_badly = Curve.of("a", np.arange(600), np.where(np.arange(600) < 30, 1e17, values))
+    first_row = draw_line_chart([begun_badly], ChartView(), 60, 12).row(0)
+    assert any(style == "alert" and not part.isascii() for part, style in first_row)
+    values[300] = 40.0
+    curve = Curve.of("a", np.arange(600), values)
+    assert frame_of([curve], ChartView()).y[1] >= 40
     view = ChartView(fits_typical=True)
     assert frame_of([curve], view).y[1] < 3
-    assert "↑ 1.00e+17" in text(draw_line_chart([curve], view, 60, 12))
+    assert "↑ 40" in text(draw_line_chart([curve], view, 60, 12))
+    # Spikes of a constant are all that it shows.
+    events = Curve.of("a", np.arange(600), np.where(np.arange(600) == 7, 5.0, 0.0))
+    assert frame_of([events], ChartView()).y[1] >= 5
     # Without one, nothing is cut off.
     smooth = [Curve.of("a", np.arange(600), np.sin(np.arange(600) / 40))]
     assert "↑" not in text(draw_line_chart(smooth, view, 60, 12))
