@@ -1,6 +1,5 @@
 """The screen Runs: every run, on this disk and in MLflow, in one table."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
@@ -10,23 +9,13 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from heimdall_console.actions.runs import ACTIONS
-from heimdall_console.formatting import plain
+from heimdall_console.formatting import plain, shortened
 from heimdall_console.run_columns import column_of
 from heimdall_console.run_list import RunList, usable_columns
 from heimdall_console.screens.first_run import FirstRun
 from heimdall_console.screens.runs_actions import RunsActions
 from heimdall_console.screens.runs_choices import RunsChoices
-from heimdall_console.sources.run_details import (
-    ConfigsRead,
-    FiguresRead,
-    LocalDetails,
-    TrackedFigures,
-)
-from heimdall_console.sources.tracking import (
-    TrackedRunsFailed,
-    TrackedRunsRead,
-    TrackingSource,
-)
+from heimdall_console.screens.runs_reading import RunsReading
 from heimdall_console.widgets.run_preview import RunPreview
 from heimdall_console.widgets.run_table import RunTable
 from heimdall_console.widgets.text_field import TextField
@@ -35,17 +24,17 @@ from heimdall_console.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from heimdall_console.run_index import RunSummary
     from heimdall_console.run_rows import RunRow
 
 _SECTION: Final = "runs"
 # Pages of MLflow come quickly one after the other: the table is arranged for several at once.
 _ARRANGE_AFTER_S: Final = 0.15
+_LONGEST_METRIC: Final = 28
 _FEW_ROWS: Final = 500
 _WIDE, _VERY_WIDE, _HIGH = 110, 150, 32
 
 
-class RunsScreen(RunsActions, RunsChoices, FirstRun):
+class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
     """Runs, their filter, their order, and what is known of the one under the cursor."""
 
     NAME = "runs"
@@ -60,11 +49,6 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
     def __init__(self) -> None:
         super().__init__()
         self._timer: Timer | None = None
-        self._local: LocalDetails | None = None
-        self._tracking: TrackingSource | None = None
-        self._tracked_figures: TrackedFigures | None = None
-        self._tracked_count = 0
-        self._tracking_state = "reading"
         self._is_preview_wanted = True
 
     # Made of.
@@ -116,98 +100,9 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
 
     def on_shown(self) -> None:
         """Begin to read; nothing of it is waited for."""
-        app = self.console_app
-        self.runs.context.now_s = app.now()
-        if self._local is None:
-            from training_core.contract.home import runs_folder
-
-            self._local = LocalDetails(self, runs_folder(app.home))
-            self._local.start()
-            self.run_in_thread(self.read_archive, self.take_archive)
-            self.start_tracking()
+        self.runs.context.now_s = self.console_app.now()
+        self.begin_reading()
         self.arrange_runs()
-
-    def start_tracking(self) -> None:
-        """Read MLflow, from its beginning."""
-        for source in (self._tracking, self._tracked_figures):
-            if source is not None:
-                source.stop()
-        self._tracking = TrackingSource(self, self.console_app.tracking)
-        self._tracked_figures = TrackedFigures(self, self.console_app.tracking)
-        self._tracked_count, self._tracking_state = 0, "reading"
-        self._tracking.start()
-        self._tracked_figures.start()
-        self._show_tracking()
-
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        for source in (self._local, self._tracking, self._tracked_figures):
-            if source is not None:
-                source.stop()
-
-    # What is read.
-
-    def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
-        """Take the runs of this disk."""
-        now_s = self.console_app.now()
-        self.runs.context.now_s = now_s
-        self._take_changes(self.runs.rows.take_local(runs, now_s))
-        self._want_configs()
-
-    @on(ConfigsRead)
-    def _take_configs(self, event: ConfigsRead) -> None:
-        changed: set[str] = set()
-        for run_id, (params, tags) in event.configs.items():
-            changed |= self.runs.rows.take_config(run_id, params, tags)
-        self._take_changes(changed)
-
-    @on(TrackedRunsRead)
-    def _take_tracked(self, event: TrackedRunsRead) -> None:
-        changed = self.runs.rows.take_tracked(
-            event.rows, event.gone, is_first=event.is_first, is_last=event.is_last
-        )
-        if event.is_first:
-            self._tracked_count = 0
-        self._tracked_count += len(event.rows)
-        was, self._tracking_state = self._tracking_state, "" if event.is_last else "reading"
-        self._show_tracking()
-        if changed:
-            self._take_changes(changed)
-        elif was != self._tracking_state:
-            self._show_emptiness()
-
-    @on(TrackedRunsFailed)
-    def _tell_tracking_failure(self, event: TrackedRunsFailed) -> None:
-        if self._tracking_state != "failed":
-            self.console_app.remember_error(event.error)
-        self._tracking_state = "failed"
-        self._show_tracking()
-        self._show_emptiness()
-
-    @on(FiguresRead)
-    def _take_figures(self, event: FiguresRead) -> None:
-        for row, metric, figures in event.figures:
-            self.runs.figures.put(row, metric, figures)
-        if self.runs.needs_every_figure():
-            self._arrange_soon()
-        else:
-            self.table.redraw()
-        self._show_preview()
-
-    def _take_changes(self, keys: set[str]) -> None:
-        if keys:
-            self.runs.learn(keys)
-        if self.runs.total <= _FEW_ROWS:
-            self.arrange_runs()
-        else:
-            self._arrange_soon()
-
-    def read_again(self) -> None:
-        """Read MLflow again, from its beginning."""
-        if self._tracking is not None:
-            self._tracking_state = "reading"
-            self._show_tracking()
-            self._tracking.read_everything()
 
     def minute_passed(self) -> None:
         """Ages are a minute older."""
@@ -218,7 +113,8 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
 
     # The table.
 
-    def _arrange_soon(self) -> None:
+    def arrange_soon(self) -> None:
+        """Arrange in a moment, once for everything that comes until then."""
         if self._timer is None:
             self._timer = self.set_timer(_ARRANGE_AFTER_S, self.arrange_runs)
 
@@ -231,30 +127,12 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
         self.table.set_lines(self.runs.lines())
         self.show_count()
         self.show_order()
-        self._show_emptiness()
-        self._show_preview()
-
-    @on(RunTable.ViewChanged)
-    def want_figures(self) -> None:
-        """Read the figures of what is seen, or of all where they decide what is seen."""
-        rows = [line.row for line in self.table.seen_lines() if line.row is not None]
-        if self.runs.needs_every_figure():
-            rows += self.runs.rows.rows.values()
-        for metric in self.runs.wanted_metrics()[:1]:
-            lacking = self.runs.figures.lacking(rows, metric)
-            if self._local is not None:
-                self._local.want([row for row in lacking if row.is_local], metric)
-            if self._tracked_figures is not None:
-                self._tracked_figures.want(
-                    [row for row in lacking if not row.is_local and metric in row.metrics], metric
-                )
-
-    def _want_configs(self) -> None:
-        if self._local is not None:
-            self._local.want_configs(self.runs.rows.lacks_config())
+        self.show_emptiness()
+        self.show_preview()
 
     @on(RunTable.Highlighted)
-    def _show_preview(self) -> None:
+    def show_preview(self) -> None:
+        """Show the run under the cursor."""
         preview = self.query_one(RunPreview)
         if preview.display:
             preview.show_row(self.current_row(), self.runs.context)
@@ -338,27 +216,30 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
         column = column_of(self.runs.sort_id)
         arrow = ("v^" if self.console_app.ascii_only else "▼▲")[0 if self.runs.is_descending else 1]
         by = f"by {plain(column.title) if column else 'age'} {arrow}"
-        metric = plain(self.runs.context.metric)
+        metric = shortened(plain(self.runs.context.metric), _LONGEST_METRIC)
         self.query_one("#runs-order", Static).update(f"{metric}  {by} ")
         self.table.sort_column = self.runs.sort_id
         self.table.is_descending = self.runs.is_descending
 
-    def _show_tracking(self) -> None:
+    def show_tracking(self) -> None:
+        """Say in the border how far MLflow is read; nothing once everything is there."""
         panel = self.query_one("#runs-panel")
-        panel.set_class(self._tracking_state == "failed", "-failed")
-        if self._tracking_state == "failed":
+        panel.set_class(self.tracking_state == "failed", "-failed")
+        if self.tracking_state == "failed":
             text = "MLflow does not answer; ! shows why, ctrl+r tries again"
-        elif self._tracking_state == "reading":
+        elif self.tracking_state == "reading":
             dots = "..." if self.console_app.ascii_only else "…"
             text = (
-                f"MLflow {self._tracked_count:,}{dots}" if self._tracked_count else f"MLflow {dots}"
+                f"MLflow {self.tracked_count:,}{dots}" if self.tracked_count else f"MLflow {dots}"
             )
         else:
             text = ""
+        panel.set_class(bool(text), "-told")
         panel.border_subtitle = Text(text)
 
-    def _show_emptiness(self) -> None:
-        is_known = self.console_app.runs is not None and self._tracking_state != "reading"
+    def show_emptiness(self) -> None:
+        """Lead on where there is nothing at all, or nothing that the filter means."""
+        is_known = self.console_app.runs is not None and self.tracking_state != "reading"
         empty, welcome = self.query_one("#runs-empty", Static), self.query_one(Welcome)
         nothing_at_all = not self.runs.total and is_known
         nothing_found = bool(self.runs.total) and not self.table.lines
@@ -386,7 +267,7 @@ class RunsScreen(RunsActions, RunsChoices, FirstRun):
         body.set_class(self.size.width >= _VERY_WIDE, "-very-wide")
         is_wanted = self._is_preview_wanted and not self.query_one(Welcome).display
         self.query_one(RunPreview).display = is_wanted and (wide or high)
-        self._show_preview()
+        self.show_preview()
 
     def action_toggle_preview(self) -> None:
         """Key v."""
