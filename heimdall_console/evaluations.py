@@ -1,6 +1,7 @@
 """Past and running evaluations of a home, and what each found."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "evaluate"
 MOST_WORST: Final = 50
+_STEP: Final = re.compile(r"step=(\d+)")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,6 @@ class Evaluation:
 
     job: JobRow
     result: dict[str, Any]
-
-    @property
-    def model(self) -> str:
-        """As it was named: a checkpoint by run and file, or `name@alias`."""
-        return model_name(str(self.job.arguments.get("model", "")))
 
     @property
     def dataset(self) -> str:
@@ -80,15 +77,24 @@ def read_evaluation(job: JobRow) -> Evaluation:
     return Evaluation(job, job.read_result() if job.status.has_ended else {})
 
 
-def model_name(model: str) -> str:
-    """A model for people: run and file of a checkpoint, or `name@alias`."""
-    path = Path(model)
+def model_name(model: str, run_names: Mapping[str, str] | None = None) -> str:
+    """A model for people: run and step of a checkpoint, or `name@alias`.
+
+    Args:
+        model: As a job was given it: a path, or `name@alias`.
+        run_names: Run id → name; a run that is not among them is called by its id.
+    """
     if "/" not in model:
         return model
-    folder = path.parent.parent.name if path.parent.name in ("checkpoints", "exports") else ""
+    path = Path(model)
+    run_id = path.parent.parent.name if path.parent.name == "checkpoints" else ""
     if path.name == "model.onnx":
-        return f"{path.parent.parent.parent.name or path.parent.name} {path.parent.name}"
-    return f"{folder} {path.stem}".strip()
+        run_id = path.parent.parent.parent.name if path.parent.parent.name == "exports" else ""
+        what = f"export {path.parent.name}"
+    else:
+        step = _STEP.search(path.stem)
+        what = f"step {int(step[1])}" if step and run_id else path.stem
+    return f"{(run_names or {}).get(run_id, run_id)} {what}".strip()
 
 
 def method_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:

@@ -18,7 +18,6 @@ from heimdall_console.evaluations import (
     evaluation_jobs,
     map_points,
     method_rows,
-    model_name,
     read_evaluation,
     sessions_of,
     split_text,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from heimdall_console.charts.position_map import MapPoints
     from heimdall_console.job_rows import JobRow
+    from heimdall_console.run_index import RunSummary
 
 _WIDE, _HIGH = 120, 32
 _PANES: Final = ("distribution", "map", "calibration", "sessions", "notes")
@@ -90,7 +90,7 @@ class EvaluateScreen(EvaluateActions):
         self._read: dict[str, tuple[Evaluation, MapPoints]] = {}
         self._sessions: list[Session] = []
         self._pane = "distribution"
-        self._shown_id = ""
+        self._shown = ("", "")
 
     # Made of.
 
@@ -175,6 +175,13 @@ class EvaluateScreen(EvaluateActions):
             self.table.go_to(newest)
         self._show_evaluation()
 
+    def runs_changed(self, runs: "Sequence[RunSummary]") -> None:
+        """Checkpoints are called by the names of their runs."""
+        names = {run.info.id: run.info.name for run in runs}
+        if names != self.run_names:
+            self.run_names = names
+            self._show_rows()
+
     def minute_passed(self) -> None:
         """Ages are a minute older."""
         self._show_rows()
@@ -194,7 +201,12 @@ class EvaluateScreen(EvaluateActions):
     def _show_rows(self) -> None:
         app = self.console_app
         now, ascii_only = app.now(), app.ascii_only
-        self.table.show([_job_row(job, now, ascii_only) for job in self._jobs.values()])
+        self.table.show(
+            [
+                _job_row(job, self.name_of(str(job.arguments.get("model", ""))), now, ascii_only)
+                for job in self._jobs.values()
+            ]
+        )
         self._show_empty()
 
     @on(RecordTable.Highlighted, "#evaluate-table")
@@ -230,7 +242,8 @@ class EvaluateScreen(EvaluateActions):
 
     def _show_result(self, evaluation: Evaluation, points: "MapPoints") -> None:
         job = evaluation.job
-        title = f" {plain(evaluation.model)} on {plain(evaluation.dataset)}, {evaluation.part}"
+        name = self.name_of(str(job.arguments.get("model", "")))
+        title = f" {plain(name)} on {plain(evaluation.dataset)}, {evaluation.part}"
         self.query_one("#evaluate-title", Static).update(title)
         if not job.status.has_ended:
             note = progress_text(job)
@@ -240,8 +253,8 @@ class EvaluateScreen(EvaluateActions):
             warnings = evaluation.warnings
             note = f"! {plain(warnings[0])}" if warnings else split_text(evaluation)
         self.query_one("#evaluate-note", Static).update(f"{note} ")
-        is_same = self._shown_id == job.id and job.status.has_ended
-        self._shown_id = job.id
+        shown = (job.id, job.status.value)
+        is_same, self._shown = self._shown == shown, shown
         self.query_one("#evaluate-methods", RecordTable).show(
             [
                 TableRow(name, (name, *cells), {"method": "accent" if place == 0 else "cell"})
@@ -324,7 +337,7 @@ class EvaluateScreen(EvaluateActions):
         return False
 
 
-def _job_row(job: "JobRow", now: float, ascii_only: bool) -> TableRow:
+def _job_row(job: "JobRow", name: str, now: float, ascii_only: bool) -> TableRow:
     status = job.status.value
     metrics = job.result.get("methods", {}).get("network", {}).get("metrics", {})
     glyph = status if ascii_only else STATUS_STYLES.get(status, ("?", "plain"))[0]
@@ -336,7 +349,7 @@ def _job_row(job: "JobRow", now: float, ascii_only: bool) -> TableRow:
         median_text = status if median is None else meters(median)
     cells = (
         glyph,
-        model_name(str(job.arguments.get("model", ""))),
+        name,
         str(job.arguments.get("dataset", "")).rstrip("/").rpartition("/")[2],
         str(job.arguments.get("split", "")),
         median_text,

@@ -1,6 +1,8 @@
 """What can be done with evaluations: begin, repeat, end, copy."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from heimdall_console.evaluations import model_name
@@ -24,6 +26,12 @@ class EvaluateActions(BaseScreen):
     """The actions; what is shown is the subclass's affair."""
 
     _copied = ("", 0)
+    run_names: Mapping[str, str] = MappingProxyType({})
+    """Run id → name."""
+
+    def name_of(self, model: str) -> str:
+        """A model for people."""
+        return model_name(model, self.run_names)
 
     @property
     def job(self) -> "JobRow | None":
@@ -53,7 +61,7 @@ class EvaluateActions(BaseScreen):
         if not datasets:
             self.tell("There is no dataset in this home; `heimdall-console data` makes one")
             return
-        title = f"Evaluate {model_name(model)} on which dataset?"
+        title = f"Evaluate {self.name_of(model)} on which dataset?"
         dataset = await self.app.push_screen_wait(ChoicePicker(title, datasets))
         if not dataset:
             return
@@ -90,7 +98,7 @@ class EvaluateActions(BaseScreen):
 
         made = await self.tried(arguments)
         if made is not None:
-            title = f"evaluation of {model_name(model)} on {Path(dataset).name}, {part}"
+            title = f"evaluation of {self.name_of(model)} on {Path(dataset).name}, {part}"
             app.start_job("evaluate", made, title)
 
     async def _chosen_model(self) -> str:

@@ -300,6 +300,8 @@ async def test_an_evaluation_is_shown_whole_and_a_new_one_asked_for(isolated_hom
             lambda: screen.query_one("#evaluate-sessions", RecordTable).key == "37",
             "the session of the map",
         )
+        await pilot.press("escape", "g")
+        await until(pilot, lambda: "morning x on campus, test" in shown(app), "the run's name")
         await pilot.press("c", "b", "i", "escape", "y")
         assert app.clipboard.endswith("result.json")
         await pilot.resize_terminal(80, 24)
