@@ -17,27 +17,21 @@ from heimdall_console.formatting import plain
 from heimdall_console.messages import RunsRead, SourceFailed
 from heimdall_console.partial_updates import send_changed_cells_only
 from heimdall_console.preferences import Preferences
-from heimdall_console.screens.base import JobsView, bindings_of
+from heimdall_console.screens.base import BaseScreen, JobsView, bindings_of
 from heimdall_console.sources.jobs import JobsChanged, JobsSource
 from heimdall_console.sources.runs import RunsSource
 from heimdall_console.sources.thread import in_thread
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-
+    from heimdall_console.actions.action import Action
     from heimdall_console.job_rows import JobRow
     from heimdall_console.run_index import RunSummary
     from heimdall_console.tour.guide import Guide
 
 _MINUTE_S = 60.0
 _PREPARE_AFTER_S = 0.5
-
-
-def _palette() -> "type[Provider]":
-    from heimdall_console.palette import ActionProvider
-
-    return ActionProvider
+_OTHERS_AFTER_S = 0.6
 
 
 class HeimdallApp(Navigation):
@@ -58,10 +52,9 @@ class HeimdallApp(Navigation):
     TITLE = "heimdall"
     CSS_PATH = "app.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_of("app", [a for a in everywhere.ACTIONS if a.name != "command_palette"])
-    ]
-    COMMANDS: ClassVar["set[type[Provider] | Callable[[], type[Provider]]]"] = {_palette}
+    # Textual's own palette loses its head when it is typed at faster than it is drawn.
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of("app", everywhere.ACTIONS)]
 
     def __init__(
         self,
@@ -105,9 +98,14 @@ class HeimdallApp(Navigation):
         """Say what was wrong with the theme, and begin to read."""
         for error in self._theme_errors:
             self.show_error(error)
-        self._runs_source.start()
+        if self.selection.run_ids:
+            # The run that was asked for comes first: reading all the others takes as long.
+            self.set_timer(_OTHERS_AFTER_S, self._runs_source.start)
+        else:
+            self._runs_source.start()
         self.set_interval(_MINUTE_S, self._minute_passed)
-        self.set_timer(_PREPARE_AFTER_S, self._prepare)
+        others_s = _OTHERS_AFTER_S if self.selection.run_ids else 0.0
+        self.set_timer(_PREPARE_AFTER_S + others_s, self._prepare)
 
     def _prepare(self) -> None:
         """Load what the other screens need, so that a key shows them at once."""
@@ -187,10 +185,20 @@ class HeimdallApp(Navigation):
 
     def action_command_palette(self) -> None:
         """Find an action."""
-        from heimdall_console.palette import ActionPalette
+        from heimdall_console.screens.dialogs.action_palette import ActionPalette
 
-        if not isinstance(self.screen, ActionPalette):
-            self.push_screen(ActionPalette(id="--command-palette"))
+        screen = self.screen
+        if not isinstance(screen, BaseScreen):
+            return
+
+        async def do(action: "Action | None") -> None:
+            if action is not None:
+                is_own = hasattr(screen, f"action_{action.name}")
+                await self.run_action(action.name, default_namespace=screen if is_own else self)
+
+        always = self.with_keys("app", everywhere.ACTIONS)
+        others = [action for action in always if action.name != "command_palette"]
+        self.push_screen(ActionPalette([*screen.possible_actions(), *others]), do)
 
     def action_hide_guide(self) -> None:
         """Say no more of the tour."""

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,7 +15,7 @@ import pexpect
 import pyte
 
 TIMEOUT_S: Final = 60.0
-PROGRAM: Final = (sys.executable, "-m", "heimdall_console")
+PROGRAM: Final = (sys.executable, "-X", "faulthandler", "-m", "heimdall_console")
 BUG: Final = ("This is a bug", "Traceback (most recent call last)")
 """What is shown of an error that nobody meant for a person."""
 
@@ -202,6 +203,20 @@ class RealConsole:
                     break
             assert time.monotonic() < deadline, "it outlives its terminal"
             time.sleep(0.02)
+
+    def go_on(self) -> None:
+        """Wake the program where it has suspended itself."""
+        with contextlib.suppress(OSError):
+            state = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][0]
+            if state == "T":
+                self.process.kill(signal.SIGCONT)
+
+    def stacks(self) -> str:
+        """End a program that is stuck; what each of its threads was doing is returned."""
+        begin = len(self.received)
+        self.process.kill(signal.SIGABRT)
+        self.read(1.0)
+        return _SEQUENCE.sub(b"", bytes(self.received[begin:])).decode("utf-8", "replace")
 
     def kill(self) -> None:
         """Kill the program."""
