@@ -209,7 +209,7 @@ class ConfigureView(BaseScreen):
 
     @on(Input.Submitted, "#config-words")
     def _found(self) -> None:
-        self.form.rows.focus()
+        self.set_focus(self.form.rows)
 
     # The lines around.
 
@@ -270,6 +270,8 @@ class ConfigureView(BaseScreen):
             return self._problem_lines(document, colors)
         line = self.form.rows.line
         if line is None:
+            if self._only_changed:
+                return Text("Nothing has changed. c shows all fields.")
             return Text("No field has such a name. esc shows all.")
         if line.field is None:
             return Text(self._shown(line.section.help))
@@ -320,11 +322,11 @@ class ConfigureView(BaseScreen):
     def focus_view(self) -> None:
         """Give the focus to the form or the text."""
         if self.is_panel_open and not self.form.display and not self.editor.display:
-            self.panel.focus()
+            self.set_focus(self.panel)
         elif self.view == "toml" and self.editor.display:
-            self.editor.focus()
+            self.set_focus(self.editor)
         else:
-            self.form.rows.focus()
+            self.set_focus(self.form.rows)
 
     def leave_text_field(self) -> None:
         """Leave a field of the form, the search or the text."""

@@ -438,7 +438,7 @@ class ConfigForm(Container):
         self._edited = field
         self.editor.display = True
         self.place_editor()
-        self.editor.focus()
+        self.screen.set_focus(self.editor)
         self.editor.action_end()
 
     def end_edit(self, move: int = 0) -> None:
@@ -447,7 +447,7 @@ class ConfigForm(Container):
             return
         self._edited = None
         self.editor.display = False
-        self.rows.focus()
+        self.screen.set_focus(self.rows)
         if move:
             self.rows.action_move(move)
         self.post_message(FormMoved())

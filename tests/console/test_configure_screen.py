@@ -52,7 +52,8 @@ async def until(pilot: Pilot[str], is_true: Callable[[], object], what: str) -> 
             await pilot.pause()
             return
         await pilot.pause(0.02)
-    raise AssertionError(f"never happened: {what}")
+    screen = pilot.app.screen
+    raise AssertionError(f"never happened: {what}; {screen} {getattr(screen, 'error', '')}")
 
 
 async def shown(pilot: Pilot[str], from_run: str = "") -> ConfigureScreen:
