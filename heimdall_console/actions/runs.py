@@ -9,7 +9,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         name="open",
         title="open",
         keys="enter",
-        help="Watch the run under the cursor; one that is only in MLflow shows what is there.",
+        help="Watch the run, with the other marked ones; one of MLflow shows what is there.",
         command="attach RUN",
         in_footer=True,
     ),

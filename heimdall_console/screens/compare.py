@@ -1,5 +1,6 @@
 """Runs side by side: their curves over one another, best values, and what differs."""
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -24,10 +25,12 @@ from heimdall_console.widgets.metric_chart import MetricChart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from heimdall_console.run_index import RunSummary
     from heimdall_console.run_list import RunList
     from heimdall_console.run_rows import RunRow
 
 _MOST_RUNS: Final = 24
+_AGAIN_S: Final = 5.0
 _SERIES: Final = 8
 _WIDEST_VALUE: Final = 28
 _MOST_JUDGED: Final = 2
@@ -71,6 +74,7 @@ class CompareScreen(BaseScreen):
         self._by_time = False
         self._only_differences = True
         self._waiting = len(self.rows)
+        self._read_s: dict[str, float] = {}
         self._failure = ""
 
     def compose_body(self) -> ComposeResult:
@@ -83,21 +87,35 @@ class CompareScreen(BaseScreen):
     def on_mount(self) -> None:
         """Begin to read the curves, each run by itself."""
         super().on_mount()
-        reader = self.console_app.tracking
         for row in self.rows:
-            self.run_in_thread(
-                lambda row=row: read_histories(row, None, reader),  # type: ignore[misc]
-                lambda found, row=row: self._take(row, found),  # type: ignore[misc]
-                on_error=self._tell_failure,
-                group=row.key,
-            )
+            self._read(row)
         self._fill_table()
         self._show_title()
         self.query_one("#compare-table").focus()
 
+    def _read(self, row: "RunRow") -> None:
+        reader = self.console_app.tracking
+        self._read_s[row.key] = time.monotonic()
+        self.run_in_thread(
+            lambda: read_histories(row, None, reader),
+            lambda found: self._take(row, found),
+            on_error=self._tell_failure,
+            group=row.key,
+            exclusive=True,
+        )
+
+    def runs_changed(self, runs: "Sequence[RunSummary]") -> None:
+        """Read the curves of runs that live again."""
+        now_s = time.monotonic()
+        for place, row in enumerate(self.rows):
+            newest = self._runs.rows.rows.get(row.key, row)
+            if newest is not row and now_s - self._read_s.get(row.key, 0.0) > _AGAIN_S:
+                self.rows[place] = newest
+                self._read(newest)
+
     def _take(self, row: "RunRow", found: dict[str, MetricHistory]) -> None:
         self._histories[row.key] = found
-        self._waiting -= 1
+        self._waiting = sum(r.key not in self._histories for r in self.rows)
         for name, history in found.items():
             figures = _figures(history)
             if not self._runs.figures.is_current(row, name):

@@ -43,7 +43,9 @@ class RunsActions(RunsParts):
             if line is not None:
                 self.action_fold()
         elif row.is_local:
-            self.console_app.show_live(row.key)
+            together = [r.key for r in self.chosen_rows() if r.is_local and r.key != row.key]
+            is_marked = row.key in self.table.marked
+            self.console_app.show_live(row.key, *(together if is_marked else ()))
         else:
             from heimdall_console.screens.tracked_run import TrackedRunScreen
 

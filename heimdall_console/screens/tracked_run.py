@@ -3,9 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import ItemGrid, VerticalScroll
@@ -15,14 +12,14 @@ from heimdall_console.actions.tracked_run import ACTIONS
 from heimdall_console.charts.chart_header import Header
 from heimdall_console.charts.chart_view import ChartView
 from heimdall_console.charts.curve_columns import Curve
-from heimdall_console.formatting import age, metric, plain, shortened, size
-from heimdall_console.run_columns import rough_duration, state_text
+from heimdall_console.formatting import metric, plain, size
 from heimdall_console.screens.base import BaseScreen
 from heimdall_console.screens.runs_actions import config_reader
 from heimdall_console.sources.histories import MetricHistory, read_histories
 from heimdall_console.widgets.artifact_tree import Artifact, ArtifactTree
 from heimdall_console.widgets.link_line import LinkLine, Piece
 from heimdall_console.widgets.metric_chart import MetricChart
+from heimdall_console.widgets.tracked_run_text import facts_text, title_text, versions_text
 
 if TYPE_CHECKING:
     from heimdall_console.run_list import RunList
@@ -135,21 +132,10 @@ class TrackedRunScreen(BaseScreen):
     # The frame.
 
     def _show_title(self) -> None:
-        row, app = self.row, self.console_app
-        colors = self.app.theme_variables
-        text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(shortened(plain(row.name), 60), "bold")
-        state = state_text(row.status, ascii_only=app.ascii_only)
-        text.append(f"   {state}", colors.get(f"state-{row.status}", ""))
-        parts = [plain(row.experiment)]
-        if row.created_s is not None:
-            parts.append(age(max(0.0, app.now() - row.created_s)))
-        took_s = row.took_s(app.now())
-        if took_s is not None:
-            parts.append(rough_duration(took_s, is_live=row.is_live))
-        text.append("   " + "   ".join(parts), colors.get("muted", ""))
+        app = self.console_app
+        text = title_text(self.row, app.now(), self.app.theme_variables, ascii_only=app.ascii_only)
         if self._problem:
-            text.append(f"   {self._problem}", colors.get("warning", ""))
+            text.append(f"   {self._problem}", self.app.theme_variables.get("warning", ""))
         self.query_one("#tracked-title", Static).update(text)
 
     def _show_parts(self) -> None:
@@ -284,29 +270,8 @@ class TrackedRunScreen(BaseScreen):
     # Facts.
 
     def _show_facts(self) -> None:
-        row, full = self.row, self._full
-        colors = self.app.theme_variables
-        places = [
-            ("MLflow id", row.mlflow_id),
-            ("our id", row.run_id),
-            ("experiment", row.experiment),
-            ("user", row.user),
-            ("artifacts", str(full.get("artifact_uri", ""))),
-        ]
-        tags = {**row.tags, **(full.get("tags") or {})}
-        metrics = full.get("metrics") or dict(row.metrics)
-        parts: list[Any] = [_grid([pair for pair in places if pair[1]], colors)]
-        for heading, values in (
-            ("parameters", {**row.params, **(full.get("params") or {})}),
-            ("last values", {k: metric(k, float(v)) for k, v in metrics.items()}),
-            ("tags", {k: v for k, v in tags.items() if not k.startswith("mlflow.log-model")}),
-        ):
-            if values:
-                parts += [
-                    Text(f"\n{heading}", colors.get("accent", "")),
-                    _grid(sorted(values.items()), colors),
-                ]
-        self.query_one("#facts-text", Static).update(Group(*parts))
+        text = facts_text(self.row, self._full, self.app.theme_variables)
+        self.query_one("#facts-text", Static).update(text)
 
     # Artifacts.
 
@@ -355,24 +320,8 @@ class TrackedRunScreen(BaseScreen):
     # Models.
 
     def _show_versions(self) -> None:
-        shown = self.query_one("#versions-text", Static)
-        if not self._models:
-            shown.update("No model version was made from this run.")
-            return
-        table = Table.grid(padding=(0, 3, 0, 0))
-        colors = self.app.theme_variables
-        for title in ("model", "version", "aliases", "made", "status"):
-            table.add_column(Text(title, colors.get("muted", "")))
-        for version in self._models:
-            made_s = (version.get("created_ms") or 0) / 1000
-            table.add_row(
-                Text(plain(version.get("name", "")), "bold"),
-                Text(str(version.get("version", ""))),
-                Text(" ".join(f"@{plain(alias)}" for alias in version.get("aliases", ()))),
-                Text(age(max(0.0, self.console_app.now() - made_s)) if made_s else ""),
-                Text(plain(version.get("status", ""))),
-            )
-        shown.update(Group(table, Text("\nM  shows the model", colors.get("muted", ""))))
+        text = versions_text(self._models, self.console_app.now(), self.app.theme_variables)
+        self.query_one("#versions-text", Static).update(text)
 
     def action_open_model(self) -> None:
         """Show the registered model."""
@@ -398,12 +347,3 @@ class TrackedRunScreen(BaseScreen):
         self._show_title()
         self.query_one(ArtifactTree).forget()
         self._read()
-
-
-def _grid(pairs: "list[tuple[str, str]]", colors: dict[str, str]) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(style=colors.get("muted", ""), overflow="fold", ratio=2)
-    table.add_column(overflow="fold", ratio=5)
-    for name, value in pairs:
-        table.add_row(Text(plain(name)), Text(plain(value, keep_lines=True)))
-    return table

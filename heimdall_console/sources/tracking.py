@@ -10,9 +10,9 @@ from heimdall_console.sources.background import Source
 if TYPE_CHECKING:
     from heimdall_console.sources.tracking_reader import TrackingReader
 
-_INTERVAL_S = 3.0
+_INTERVAL_S, _SERVER_INTERVAL_S = 3.0, 10.0
 _AFTER_FAILURE_S = 15.0
-_EVERYTHING_AFTER_LOOKS = 200
+_EVERYTHING_AFTER_LOOKS = 100
 """Ended runs whose tags or names changed on a server are seen then, or by a refresh."""
 
 
@@ -87,7 +87,9 @@ class TrackingSource(Source):
             self.interval_s = _AFTER_FAILURE_S
             self.post(TrackedRunsFailed(error))
         else:
-            self.interval_s = _INTERVAL_S
+            # A file tells at no cost that nothing has changed.
+            is_file = self._reader.shown_uri.startswith("sqlite")
+            self.interval_s = _INTERVAL_S if is_file else _SERVER_INTERVAL_S
 
     def _read_everything(self) -> None:
         is_first = True
