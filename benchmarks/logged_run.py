@@ -117,6 +117,10 @@ class LoggedRun:
             data_wait_share=0.02,
         )
 
+    def write_end(self) -> None:
+        """What the worker writes last."""
+        self._writer.append("state", status="finished", exit_code=0)
+
     def write_for(self, duration_s: float, steps_per_s: float) -> None:
         """Write at a steady rate, hardware once a second; returns when the time is over."""
         began, done, sampled = time.monotonic(), 0, 0

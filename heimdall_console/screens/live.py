@@ -68,6 +68,7 @@ class LiveScreen(LiveActions):
         self._drawn_s = 0.0
         self._timer: Timer | None = None
         self._status_shown = ""
+        self._has_hardware_words = False
         self._trends: dict[str, tuple[str | None, float]] = {}
 
     # Made of.
@@ -199,7 +200,10 @@ class LiveScreen(LiveActions):
         view = event.view
         if view.run_id not in self._sources:
             return
+        is_first = view.run_id not in self._views
         self._views[view.run_id] = view
+        if is_first and view.run_id == self.current_id:
+            self.choose_best_ghost()
         self.draw_soon()
 
     @on(OutputRead)
@@ -271,7 +275,7 @@ class LiveScreen(LiveActions):
             return
         hardware = current.history.hardware
         gpus = hardware.gpus
-        if self.has_class("-hardware"):
+        if self.shows_hardware:
             gpu = self.gpu if self.gpu in gpus else _worker_gpu(current)
             view = chart_view([current], self.choices)
             timeline = current.history.timeline
@@ -280,13 +284,16 @@ class LiveScreen(LiveActions):
         else:
             is_paused = current.status.value == "paused"
             text = hardware_text(hardware.last, self.size.width - 2, is_paused=is_paused)
+            if bool(text) != self._has_hardware_words:
+                self._has_hardware_words = bool(text)
+                self.arrange_parts()
             line = self.query_one("#live-hardware-line", Static)
-            line.display = bool(text) and not self.has_class("-full")
             line.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
 
     def _say_no_charts(self, names: Sequence[str]) -> None:
         says = self.query_one("#live-no-charts", Static)
-        says.display, self.grid.display = not names, bool(names)
+        if says.display == bool(names):
+            says.display, self.grid.display = not names, bool(names)
         if not names:
             is_filtered = bool(self.choices.filter_text.strip())
             says.update(
@@ -356,26 +363,46 @@ class LiveScreen(LiveActions):
 
     def arrange_parts(self) -> None:
         """Give every part its room in a terminal of this size."""
+        if not (self.is_mounted and self.query("#live-empty")):
+            return
         width, height = self.size
         fits = width >= _WIDE and height >= _HIGH // 2
-        shows = fits if self.hardware_wish == "auto" else self.hardware_wish == "on"
-        self.set_class(shows, "-hardware")
-        if self.is_mounted and self.query("#live-log-part"):
-            rows = max(4, min(12, height // 5 + (1 if height >= _HIGH else 0)))
-            self.query_one("#live-log-part").styles.height = rows
-            self.draw_soon()
+        wants = fits if self.hardware_wish == "auto" else self.hardware_wish == "on"
+        is_empty, is_full = self.is_empty, bool(self.grid.full_name)
+        self.shows_hardware = wants and not is_full
+        has_line = not (wants or is_full or is_empty) and self._has_hardware_words
+        for selector, is_shown in (
+            ("#live-empty", is_empty),
+            ("#live-header", not is_empty),
+            ("#live-bar", not is_empty),
+            ("#live-body", not is_empty),
+            ("#live-log-part", not (is_empty or is_full)),
+            ("#live-hardware", self.shows_hardware),
+            ("#live-hardware-line", has_line),
+        ):
+            part = self.query_one(selector)
+            if part.display != is_shown:
+                part.display = is_shown
+        rows = max(4, min(12, height // 5 + (1 if height >= _HIGH else 0)))
+        log_part = self.query_one("#live-log-part")
+        if log_part.styles.height is None or log_part.styles.height.value != rows:
+            log_part.styles.height = rows
+        self.draw_soon()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no run to watch."""
+        return not self.console_app.selection.run_ids
 
     def _show_empty(self) -> None:
-        app = self.console_app
-        is_empty = not app.selection.run_ids
-        self.set_class(is_empty, "-empty")
-        if is_empty:
+        if self.is_empty:
             text = (
                 "Looking for runs …"
-                if app.runs is None
+                if self.console_app.runs is None
                 else "There are no runs yet\n\n2  set one up and launch it"
             )
             self.query_one("#live-empty", Static).update(Text(text))
+        self.arrange_parts()
 
     # The shared cursor.
 

@@ -44,6 +44,7 @@ class LiveActions(BaseScreen):
     ghost_id: str = ""
     gpu: int | None = None
     shows_output: bool = False
+    shows_hardware: bool = False
     _chosen_ghost: str = ""
     _copied: tuple[str, int] = ("", 0)
 
@@ -298,7 +299,7 @@ class LiveActions(BaseScreen):
         grid = self.grid
         name = grid.focused_name
         grid.full_name = "" if grid.full_name else name
-        self.set_class(bool(grid.full_name), "-full")
+        self.arrange_parts()
         self.draw_charts()
         self.call_after_refresh(lambda: grid.focus_metric(name))
 
@@ -449,7 +450,7 @@ class LiveActions(BaseScreen):
 
     def action_hardware(self) -> None:
         """Show or hide the hardware."""
-        self.hardware_wish = "off" if self.has_class("-hardware") else "on"
+        self.hardware_wish = "off" if self.shows_hardware else "on"
         self.keep_choices()
         self.arrange_parts()
         self.draw_all()

@@ -1,6 +1,7 @@
 """Following one run beside the event loop: its log from the start, its output, its life."""
 
 import os
+import sys
 import time
 import tomllib
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _FLOWING_S: Final = 0.25
 """From one view to the next, while data flows."""
+_FIRST_VIEW_S: Final = 0.1
+_RARER: Final = 2.5
+"""Views of a log that is read for the first time come ever less often: drawing costs, too."""
+_SWITCH_S: Final = 0.001
 _SILENT_S: Final = 0.08
 _ENDED_S: Final = 0.5
 _LOCK_LOOK_S: Final = 1.0
@@ -113,6 +118,7 @@ class RunSource(Source):
         self._locked = False
         self._next_lock_s = 0.0
         self._next_post_s = 0.0
+        self._loading_s = _FIRST_VIEW_S
         self._smoothed_with = smoothing
         self._output: OutputReader | None = None
         self._output_lines: list[str] = []
@@ -120,8 +126,12 @@ class RunSource(Source):
     def look(self) -> None:
         """Read what is new and post it."""
         if self._about is None:
+            # Python lets a busy thread have five milliseconds at a time: a key would wait for it
+            # at every turn of the event loop.
+            sys.setswitchinterval(_SWITCH_S)
             self._about = _about(self.run)
             self._begin_anew()
+            self._next_post_s = time.monotonic() + _FIRST_VIEW_S
         self._read_log()
         status = self._look_for_life()
         is_changed = status is not self._status or self.smoothing != self._smoothed_with
@@ -154,6 +164,8 @@ class RunSource(Source):
             if size > self._reader.offset and time.monotonic() >= self._next_post_s:
                 self._status = self._status or RunStatus.STARTING
                 self._post_view(min(0.999, self._reader.offset / size))
+                self._loading_s *= _RARER
+                self._next_post_s = time.monotonic() + self._loading_s
         self._stamp = stamp
 
     def _look_for_life(self) -> RunStatus:

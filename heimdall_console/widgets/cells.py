@@ -8,10 +8,12 @@ from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.widgets.chart import Chart
 
 _STATES: Final = tuple(f"state-{status}" for status in STATUS_STYLES)
+_SERIES: Final = tuple(f"series-{number}" for number in range(1, 9))
 _NAMES: Final = (
     *("plain", "strong", "muted", "accent", "success", "warning", "error"),
     *("rule", "selected", "match"),
     *_STATES,
+    *_SERIES,
 )
 
 
@@ -31,6 +33,14 @@ class Cells(Chart, can_focus=False):
         & > .cells--rule { color: $chart-grid; }
         & > .cells--selected { color: $foreground; background: $panel; text-style: bold; }
         & > .cells--match { color: $accent; text-style: underline; }
+        & > .cells--series-1 { color: $series-1; }
+        & > .cells--series-2 { color: $series-2; }
+        & > .cells--series-3 { color: $series-3; }
+        & > .cells--series-4 { color: $series-4; }
+        & > .cells--series-5 { color: $series-5; }
+        & > .cells--series-6 { color: $series-6; }
+        & > .cells--series-7 { color: $series-7; }
+        & > .cells--series-8 { color: $series-8; }
         & > .cells--state-queued { color: $state-queued; }
         & > .cells--state-starting { color: $state-starting; }
         & > .cells--state-running { color: $state-running; }
@@ -47,3 +57,7 @@ class Cells(Chart, can_focus=False):
         if name in _NAMES:
             return self.get_component_rich_style(f"cells--{name}")
         return super()._resolve(name)
+
+
+# Those of charts are not looked up here. Widgets do not take the keyword that says so.
+Cells._inherit_component_classes = False

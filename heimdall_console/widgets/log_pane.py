@@ -46,7 +46,7 @@ class LogPane(Cells, can_focus=True):
         Binding("pageup", "point_page(-1)", "page up"),
         Binding("n", "find(1)", "next match"),
         Binding("N", "find(-1)", "match before"),
-        Binding("slash", "app.search_log", "search", show=False),
+        Binding("slash", "screen.search_log", "search", show=False),
         Binding("enter", "open", "show the whole line"),
     ]
 

@@ -120,10 +120,15 @@ class MetricGrid(Grid):
             if missing:
                 self.mount(*missing)
                 # A chart without a size draws nothing, and nothing new may come of a run that ended.
-                self.call_after_refresh(self.fill)
+                self.call_after_refresh(self._draw_missing)
             for chart, name in zip(charts, names, strict=False):
                 made = self._content(name)
                 chart.show(made.curves, made.view, header=made.header)
+
+    def _draw_missing(self) -> None:
+        for chart in self.charts:
+            if chart.picture is None:
+                chart.redraw()
 
     def turn(self, pages: int) -> None:
         """Show another page."""
