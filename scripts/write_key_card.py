@@ -9,6 +9,13 @@ from pathlib import Path
 from heimdall_console.actions.action import Action, key_text
 from heimdall_console.actions.everywhere import ACTIONS, MODES
 
+_OVER_SCREENS = {
+    "jobs": ("Jobs, over every screen", "jobs"),
+    # Both lie over the screen Runs, whose settings they share.
+    "compare": ("Runs compared", "runs"),
+    "tracked_run": ("A run of MLflow", "runs"),
+}
+
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "keys.md"
 
 INTRODUCTION = """\
@@ -47,6 +54,9 @@ def card() -> str:
     parts = [INTRODUCTION, *_table("Everywhere", "app", ACTIONS)]
     for mode, actions in screen_actions().items():
         parts += _table(f"{list(MODES).index(mode) + 1} {MODES[mode]}", mode, actions)
+    for name, (heading, prefix) in _OVER_SCREENS.items():
+        actions = import_module(f"heimdall_console.actions.{name}").ACTIONS
+        parts += _table(heading, prefix, actions)
     return "\n".join(parts)
 
 

@@ -60,6 +60,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         help="Save the TOML in a file, which is asked for once.",
         command="config init --out FILE",
         in_footer=True,
+        writes=True,
         priority=True,
     ),
     Action(
