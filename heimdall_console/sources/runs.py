@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heimdall_console.run_index import RunIndex, RunSummary
 
 _SHARE_OF_A_CORE = 0.005
+_LONGEST_S = 10.0
 
 
 class RunsSource(Source):
@@ -33,18 +34,22 @@ class RunsSource(Source):
 
     def look(self) -> None:
         """Post what has changed since the last look."""
-        begun_s = time.perf_counter()
+        is_first = self._index is None
         if self._index is None:
             # Pydantic is not worth waiting for before the first frame.
             from heimdall_console.run_index import RunIndex
 
             self._index = RunIndex(self._home)
+        # Of this thread alone: a machine that trains makes everything take long.
+        begun_s = time.thread_time()
         runs = tuple(self._index.refresh())
+        spent_s = time.thread_time() - begun_s
         if self._known is None or not _are_same(runs, self._known):
             self._known = runs
             self.post(RunsRead(runs))
         # Thousands of runs are looked at less often, so that idling stays cheap.
-        self.interval_s = max(1.0, (time.perf_counter() - begun_s) / _SHARE_OF_A_CORE)
+        # The first look opens every run, which later ones do not.
+        self.interval_s = 1.0 if is_first else min(max(1.0, spent_s / _SHARE_OF_A_CORE), _LONGEST_S)
 
 
 def _are_same(runs: tuple["RunSummary", ...], known: tuple["RunSummary", ...]) -> bool:
