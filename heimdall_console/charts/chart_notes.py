@@ -6,7 +6,7 @@ import numpy as np
 
 from heimdall_console.charts.canvas import Canvas
 from heimdall_console.charts.chart_view import ChartView, Frame
-from heimdall_console.charts.curve_columns import Curve, value_range, visible
+from heimdall_console.charts.curve_columns import Curve, visible
 from heimdall_console.charts.number_text import value_text, x_text
 from heimdall_console.charts.picture import Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea
@@ -37,8 +37,7 @@ def notes_of(
         missing, infinite = missing + curve_missing, infinite + curve_infinite
         if frame.log_y and curve.pyramid.extent(begin, end)[0] <= 0:
             hidden += int(np.count_nonzero(curve.values[begin:end] <= 0))
-    if view.fits_typical is not False and not (view.y_range or frame.log_y):
-        notes += _beyond(curves, view, frame, ascii_only=ascii_only)
+    notes += _beyond(view, frame, ascii_only=ascii_only)
     if missing:
         notes.append((f"{missing:,} NaN", "alert"))
     if infinite:
@@ -69,12 +68,11 @@ def draw_corner(
         sheet.write(area.column + at, area.row + row + number, text, style)
 
 
-def _beyond(
-    curves: Sequence[Curve], view: ChartView, frame: Frame, *, ascii_only: bool
-) -> list[Note]:
+def _beyond(view: ChartView, frame: Frame, *, ascii_only: bool) -> list[Note]:
     """The extremes that lie beyond the axis."""
-    low = np.fmin.reduce([np.inf, *(value_range(curve, frame.x)[0] for curve in curves)])
-    high = np.fmax.reduce([-np.inf, *(value_range(curve, frame.x)[1] for curve in curves)])
+    if frame.extremes is None:
+        return []
+    low, high = frame.extremes
     up, down = ("^", "v") if ascii_only else ("↑", "↓")
     notes = []
     if high > frame.y[1]:

@@ -69,7 +69,9 @@ class Frame:
 
     x: Range
     y: Range
-    log_y: bool = field(default=False)
+    log_y: bool = False
+    extremes: Range | None = field(default=None, compare=False)
+    """Least and greatest value where some lie beyond the y axis."""
 
 
 def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = None) -> Frame:
@@ -85,7 +87,7 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
         return Frame(x_range, _log_range(curves, view, x_range, previous), log_y=True)
     if view.y_range:
         return Frame(x_range, fit_range(*view.y_range))
-    low, high = _least_and_greatest(curves, x_range)
+    extremes = low, high = _least_and_greatest(curves, x_range)
     if view.fits_typical is not False and low < high:
         low, high = _typical(curves, x_range, low, high, is_asked=bool(view.fits_typical))
     references = [reference.value for reference in view.references]
@@ -99,7 +101,11 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
         y_range = grown_range(scaled, low / scale, high / scale)
     else:
         y_range = round_range(low / scale, high / scale)
-    return Frame(x_range, (y_range[0] * scale, y_range[1] * scale))
+    bottom, top = y_range[0] * scale, y_range[1] * scale
+    # What is a rounding error beyond an end is drawn at it.
+    unseen = (top - bottom) * 1e-6
+    is_beyond = extremes[0] < bottom - unseen or extremes[1] > top + unseen
+    return Frame(x_range, (bottom, top), extremes=extremes if is_beyond else None)
 
 
 def full_x_range(curves: Sequence[Curve], view: ChartView) -> Range:

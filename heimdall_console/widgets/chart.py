@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
-from rich.color import Color, ColorType, blend_rgb
+from rich.color import Color as RichColor
+from rich.color import ColorType, blend_rgb
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.geometry import Region, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
@@ -89,6 +91,7 @@ class Chart(Widget, can_focus=True):
         self._picture: Picture | None = None
         self._strips: list[Strip | None] = []
         self._resolved: dict[str, Style] = {}
+        self._own_background: Color | None = None
 
     @property
     def symbols(self) -> "Symbols":
@@ -134,9 +137,8 @@ class Chart(Widget, can_focus=True):
         strip = self._strips[y]
         if strip is None:
             segments = [Segment(text, self._style(name)) for text, name in self._picture.row(y)]
-            _, background = self.background_colors
             for line_filter in self.get_line_filters():
-                segments = line_filter.apply(segments, background)
+                segments = line_filter.apply(segments, self._background())
             strip = self._strips[y] = Strip(segments, self._picture.columns)
         return strip
 
@@ -157,6 +159,7 @@ class Chart(Widget, can_focus=True):
         """Forget the colors of the theme before."""
         super().notify_style_update()
         self._resolved.clear()
+        self._own_background = None
         self._strips = [None] * len(self._strips)
 
     def on_resize(self, event: "events.Resize") -> None:
@@ -170,6 +173,11 @@ class Chart(Widget, can_focus=True):
     def on_blur(self) -> None:
         """Show that the focus is elsewhere."""
         self.redraw()
+
+    def _background(self) -> Color:
+        if self._own_background is None:
+            self._own_background = self.background_colors[1]
+        return self._own_background
 
     def _style(self, name: str) -> Style:
         style = self._resolved.get(name)
@@ -193,7 +201,7 @@ def _dimmer(style: Style) -> Style:
     if color is None or color.type is not ColorType.TRUECOLOR or background is None:
         return style + Style(dim=True)
     blended = blend_rgb(background.get_truecolor(), color.get_truecolor(), _DIM_SHARE)
-    return style + Style(color=Color.from_triplet(blended))
+    return style + Style(color=RichColor.from_triplet(blended))
 
 
 def _stretches(changed: "npt.NDArray[np.bool_]") -> list[Region]:
