@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from heimdall_console.formatting import duration, metric, percent, plain
 from heimdall_console.status_text import STATUS_STYLES
@@ -11,6 +11,8 @@ from training_core.contract.run_status import RunStatus
 if TYPE_CHECKING:
     from heimdall_console.run_progress import RunProgress
     from heimdall_console.sources.run import RunView
+
+_ONE_SESSION_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def _end_text(view: "RunView") -> str:
     if progress.epochs:
         parts.append(f"epoch {_epoch(progress)}/{progress.epochs}")
     parts.append(f"step {progress.step:,}")
-    if progress.started is not None and progress.ended is not None:
+    is_one_session = (progress.started or 0.0) - view.history.timeline.started_s < _ONE_SESSION_S
+    if progress.started is not None and progress.ended is not None and is_one_session:
         parts.append(f"took {duration(max(0.0, progress.ended - progress.started))}")
     series = view.history.metrics.get(view.monitor)
     position = series.best(view.mode) if series is not None else None

@@ -137,7 +137,9 @@ class LiveActions(BaseScreen):
 
     def action_extend(self) -> None:
         """Ask for another number of epochs."""
-        self.start(run_control.extend_epochs(self, self.current_id))
+        current = self.current
+        planned = current.history.progress.epochs if current else None
+        self.start(run_control.extend_epochs(self, self.current_id, planned))
 
     def action_resume(self) -> None:
         """Let the run go on."""

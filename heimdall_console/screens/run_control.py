@@ -23,13 +23,12 @@ async def stop(screen: "BaseScreen", run_id: str) -> None:
     """Ask how the run is to end, then end it so; one that waits leaves the queue."""
     from heimdall_console.screens.dialogs.stop_run import StopRun
 
-    status = await _tried(screen, lambda: _status(screen.console_app.home, run_id))
-    if status is None:
-        return
-    if status == "queued":
+    # The question comes at once: what is typed next is meant for it.
+    if _known_status(screen, run_id) == "queued":
         if await screen.ask_yes_no(
             "Take the run out of the queue?",
-            f"{_name(screen, run_id)} has not begun. Its directory stays, and it can be queued again.",
+            f"{_name(screen, run_id)} has not begun. Its directory stays, and it can be queued "
+            "again.",
             "Take it out",
         ):
             await _cancel(screen, run_id)
@@ -90,12 +89,19 @@ async def set_learning_rate(
         await _ask(screen, run_id, SetLearningRateCommand(value=float(text)))
 
 
-async def extend_epochs(screen: "BaseScreen", run_id: str) -> None:
-    """Ask for another number of epochs, and what becomes of the schedule."""
+async def extend_epochs(screen: "BaseScreen", run_id: str, planned: int | None = None) -> None:
+    """Ask for another number of epochs, and what becomes of the schedule.
+
+    Args:
+        screen: Who asks.
+        run_id: The run.
+        planned: How many there will be now, where that is known.
+    """
     from heimdall_console.screens.dialogs.extend_run import ExtendRun
     from training_core.contract.commands import ExtendEpochsCommand
 
-    planned = await _tried(screen, lambda: _planned_epochs(screen.console_app.home, run_id))
+    if planned is None:
+        planned = await _tried(screen, lambda: _planned_epochs(screen.console_app.home, run_id))
     if planned is None:
         return
     asked = await screen.app.push_screen_wait(ExtendRun(planned))
@@ -196,6 +202,12 @@ async def _tried(screen: "BaseScreen", work: Callable[[], Any]) -> Any:
     except HeimdallError as error:
         screen.show_error(error)
         return None
+
+
+def _known_status(screen: "BaseScreen", run_id: str) -> str:
+    """The status as the list of runs has it; empty before the first look."""
+    known = screen.console_app.runs or ()
+    return next((run.status.value for run in known if run.info.id == run_id), "")
 
 
 def _name(screen: "BaseScreen", run_id: str) -> str:
