@@ -80,7 +80,7 @@ def _progress(row: "RunRow", context: Context) -> str:
         return f"{min(done, row.epochs):,}" + (f"/{row.epochs:,}" if row.is_live else "")
     if row.share_done is not None and row.is_live:
         return f"{100 * row.share_done:.0f} %"
-    return "" if row.step is None else f"{row.step:,}"
+    return "" if row.step is None else f"st. {row.step:,}"
 
 
 def _progress_value(row: "RunRow", context: Context) -> Value:
@@ -170,7 +170,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
         ),
         _column(NAME_ID, "name", "its name", _plain_field("name"), 16),
         _column(
-            "experiment", "experiment", "group of runs", _plain_field("experiment"), 21, drops=5
+            "experiment", "experiment", "group of runs", _plain_field("experiment"), 21, drops=6
         ),
         _column("best", "best", "best value of the metric", _figure("best"), 10, is_number=True),
         _column("last", "last", "last value", _figure("last"), 10, is_number=True, drops=3),
@@ -193,7 +193,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
             (_eta, lambda row, c: row.eta_s),
             11,
             is_number=True,
-            drops=6,
+            drops=5,
         ),
         _column(
             "took",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from heimdall_console.query import Query
@@ -80,9 +81,19 @@ class RunList:
             self.set_query(self.query_text)
 
     def seen_columns(self) -> tuple[Column, ...]:
-        """The chosen columns without those that would be empty: nothing is left to do for ended runs."""
+        """The chosen columns, without the time left where nothing runs.
+
+        Where nobody has said which way the metric is better, the best checkpoint's value stands
+        under `best?`.
+        """
         has_eta = any(row.eta_s is not None for row in self.rows.rows.values())
-        return tuple(column for column in self.columns if has_eta or column.id != "eta")
+        metric = self.context.metric
+        is_known = metric in self.figures.directions or not metric
+        return tuple(
+            column if column.id != "best" or is_known else replace(column, title="best?")
+            for column in self.columns
+            if has_eta or column.id != "eta"
+        )
 
     def choose_metric(self, name: str) -> None:
         """Show another metric; empty for the usual one."""

@@ -114,7 +114,9 @@ def _values(row: "RunRow", context: Context) -> list[tuple[str, str]]:
         for which in ("best", "last", "min", "max"):
             found = context.figures.value(row, chosen, which)
             if found is not None:
-                lines.append((f"{which} {chosen}", metric(chosen, found)))
+                is_best = which != "best" or chosen in context.figures.directions
+                label = f"{which} {chosen}" if is_best else f"{chosen} at best checkpoint"
+                lines.append((label, metric(chosen, found)))
     others = sorted(name for name in values if name != chosen and not name.startswith("system/"))
     lines += [(name, metric(name, values[name])) for name in others[:_MOST_METRICS]]
     if len(others) > _MOST_METRICS:
