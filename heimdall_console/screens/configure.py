@@ -1,5 +1,6 @@
 """The screen Configure: from a preset, a run or a file to a run that trains."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heimdall_console.actions.configure import ACTIONS
@@ -12,6 +13,7 @@ from heimdall_console.config_offers import (
     device_offers,
     waiting_offers,
 )
+from heimdall_console.doctor.gpus import gpu_findings
 from heimdall_console.formatting import counted
 from heimdall_console.job_control import cancel_job
 from heimdall_console.screens.configure_files import ConfigureFiles
@@ -22,8 +24,6 @@ from training_core.contract.errors import ConfigError, HeimdallError
 from training_core.contract.jobs import ARGUMENTS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from training_core.contract.run_dir import RunDir
 
 
@@ -36,7 +36,7 @@ class ConfigureScreen(ConfigureFiles):
         super().__init__()
         self._trial: TrialSource | None = None
         self._trial_job: Path | None = None
-        self._is_launching = False
+        self._is_launching = self._is_cancelled = False
 
     def _plan(self) -> "Plan | None":
         """What would be launched; None where something is wrong, which is shown."""
@@ -160,10 +160,22 @@ class ConfigureScreen(ConfigureFiles):
             return ARGUMENTS[kind].model_validate({"config": resolved_text(home, plan)})
 
         self.panel.show_task(kind, None)
+        self.panel.show_gpus(())
         self._open_panel()
+        self._is_cancelled = False
+        if kind == "preflight" and self._wants_gpu():
+            self.run_in_thread(
+                lambda: _gpu_lines(home), self.panel.show_gpus, on_error=lambda _: None
+            )
         self._trial_job = None
         self._trial = TrialSource(self, home, kind, arguments)
         self._trial.start()
+
+    def _wants_gpu(self) -> bool:
+        """Whether the run may train on a GPU of this machine."""
+        if self.document is None or self.document.flat["trainer.accelerator"] == "cpu":
+            return False
+        return any(Path("/dev").glob("nvidia[0-9]*"))
 
     def _open_panel(self) -> None:
         self.is_panel_open = True
@@ -174,8 +186,10 @@ class ConfigureScreen(ConfigureFiles):
     def on_trial_seen(self, event: TrialSeen) -> None:
         """Show what a trial is at and what it found."""
         self._trial_job = event.job or self._trial_job
-        if event.error is not None:
-            self.panel.show_failure(event.kind, event.error)
+        if event.error is not None and self._is_cancelled:
+            self.panel.show_failure(event.kind, "Cancelled. Nothing is left of it.")
+        elif event.error is not None:
+            self.panel.show_failure(event.kind, str(event.error))
             self._refused(event.error)
         elif event.result is not None:
             self.panel.show_result(event.kind, event.result)
@@ -192,9 +206,17 @@ class ConfigureScreen(ConfigureFiles):
         def cancel() -> None:
             cancel_job(job)
 
+        self._is_cancelled = True
+
         self.run_in_thread(cancel)
 
     async def on_unmount(self) -> None:
         """A trial that is at work goes on in its own process."""
         if self._trial is not None:
             self._trial.stop()
+
+
+def _gpu_lines(home: Path) -> list[str]:
+    """The GPUs of this machine and who holds them."""
+    found = gpu_findings(home)
+    return [f"{f.name}: {f.text}" for f in found if f.name.startswith("GPU")]

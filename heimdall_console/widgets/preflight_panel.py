@@ -1,6 +1,7 @@
 """What a preflight or a one-batch training is at and has found."""
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from rich.text import Text
@@ -47,10 +48,12 @@ class PreflightPanel(VerticalScroll):
         "and its split, the device, some training steps with their memory and time, the disk, the "
         "servers. Nothing is left behind. x cancels it, escape closes the panel."
     )
+
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__(id="preflight")
         self.ascii_only = ascii_only
         self.kind = ""
+        self._gpus: tuple[str, ...] = ()
         self._result: Mapping[str, Any] | None = None
         self._doing_now: tuple[str, int, int | None] | None = None
 
@@ -68,18 +71,19 @@ class PreflightPanel(VerticalScroll):
         self.kind, self._doing_now, self._result = kind, None, result
         self._draw()
 
-    def show_failure(self, kind: str, error: Exception) -> None:
+    def show_failure(self, kind: str, why: str) -> None:
         """Show why nothing was found."""
-        self.kind, self._result, self._doing_now = kind, None, None
+        self._result = self._doing_now = None
         self.border_title = _TITLES.get(kind, kind)
         self.border_subtitle = "not tried"
         self.kind = ""
-        self.query_one(Static).update(Text(plain(str(error), keep_lines=True)))
+        self.query_one(Static).update(Text(plain(why, keep_lines=True)))
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is being tried."""
-        return bool(self.kind) and self._result is None
+    def show_gpus(self, lines: Sequence[str]) -> None:
+        """Show the GPUs and who holds them, below the device."""
+        self._gpus = tuple(lines)
+        if self.kind:
+            self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
         """Break the lines anew."""
@@ -112,16 +116,16 @@ class PreflightPanel(VerticalScroll):
             text.append(
                 f" {plain(name):<{_NAME_WIDTH}}", "" if check is not None else self._color("muted")
             )
+            if name == "device":
+                said = [*filter(None, said), *self._gpus] or [""]
             for place, sentence in enumerate(said or ["-"]):
-                style = "" if place == 0 else self._color(color)
+                style = "" if place == 0 or sentence in self._gpus else self._color(color)
                 text.append_text(self._wrapped(sentence, indent, style, is_first=place == 0))
         if self._result is not None:
             word, beside, _ = verdict(checks)
             self.border_subtitle = f"{word}{beside}"
 
     def _wrapped(self, sentence: str, indent: int, style: str, *, is_first: bool) -> Text:
-        import textwrap
-
         room = max(16, self.size.width - indent - 1)
         pieces = textwrap.wrap(self._shown(sentence), room, break_on_hyphens=False) or [""]
         lead = "" if is_first else " " * indent

@@ -284,9 +284,15 @@ async def test_trials_are_followed_and_cancelled(home: Path) -> None:
             lambda: "load data  25 %" in str(screen.panel.query_one(Static).render()),
             "it is at work",
         )
+        screen.panel.show_gpus(["GPU 0: held by [red]ada"])
+        assert "held by [red]ada" in str(screen.panel.query_one(Static).render())
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, ErrorPage), "it is cancelled")
-        await pilot.press("escape", "escape")
+        await until(
+            pilot,
+            lambda: "Cancelled." in str(screen.panel.query_one(Static).render()),
+            "it is cancelled",
+        )
+        await pilot.press("escape")
         await set_field(pilot, screen, "data.num_workers", "8")
         await pilot.press("enter", "b")
         await until(pilot, lambda: isinstance(app.screen, ErrorPage), "it fails")
