@@ -408,13 +408,17 @@ class LiveScreen(LiveActions):
 
     @on(MetricChart.CursorMoved)
     def _move_cursor(self, event: MetricChart.CursorMoved) -> None:
-        self.choices.cursor_x = event.x
+        current, x = self.current, event.x
+        places = longest_places(current) if current is not None else None
+        if x is not None and current is not None and places is not None:
+            # Where nothing has happened yet there is nothing to point at.
+            x = min(x, float(places.x(self.choices.x_unit, current.history.timeline)[-1]))
+        self.choices.cursor_x = x
         self.draw_charts()
-        current = self.current
-        if event.x is None or current is None:
+        if x is None or current is None:
             self.log_pane.action_follow()
         elif not self.shows_output:
-            self.log_pane.point_at_time(time_at(current, self.choices.x_unit, event.x))
+            self.log_pane.point_at_time(time_at(current, self.choices.x_unit, x))
 
     @on(LogPane.Pointed)
     def _follow_line(self, event: LogPane.Pointed) -> None:

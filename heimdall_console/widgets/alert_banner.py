@@ -19,6 +19,8 @@ class AlertBanner(Static):
         padding: 0 1;
         color: $warning;
         background: $surface;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
         display: none;
     }
     """
@@ -29,7 +31,7 @@ class AlertBanner(Static):
 
     def show(self, alerts: Iterable[Mapping[str, Any]]) -> None:
         """Show what has not cleared, the newest first."""
-        text = Text(overflow="ellipsis", no_wrap=True)
+        text = Text()
         for alert in reversed(list(alerts)):
             if text:
                 text.append("\n")
