@@ -26,7 +26,7 @@ from training_core.contract.errors import HeimdallError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heimdall_console.widgets.config_form import FormAsked
+    from heimdall_console.widgets.form_messages import FormAsked
 
 
 class ConfigureFields(ConfigureView):

@@ -16,13 +16,8 @@ from heimdall_console.formatting import counted, plain, shortened
 from heimdall_console.screens.base import BaseScreen
 from heimdall_console.sources.thread import in_thread
 from heimdall_console.widgets.config_editor import ConfigEditor
-from heimdall_console.widgets.config_form import (
-    ConfigForm,
-    FormFolded,
-    FormPicked,
-    FormTyped,
-    ascii_text,
-)
+from heimdall_console.widgets.config_form import ConfigForm
+from heimdall_console.widgets.form_rows import ascii_text
 from heimdall_console.widgets.link_line import LinkLine, Piece
 from heimdall_console.widgets.preflight_panel import PreflightPanel
 from heimdall_console.widgets.text_field import TextField
@@ -33,6 +28,7 @@ if TYPE_CHECKING:
 
     from heimdall_console.config_document import ConfigDocument
     from heimdall_console.config_drafts import DraftKeeper
+    from heimdall_console.widgets.form_messages import FormFolded, FormPicked, FormTyped
 
 _BOTH, _PANEL_BESIDE, _ALL = 160, 100, 220
 _READ_AFTER_S: Final = 0.15
