@@ -29,6 +29,7 @@ _FIRST_PARAMS: Final = (
 )
 _MOST_PARAMS, _MOST_METRICS = 40, 12
 _LONGEST: Final = 400
+_CURVE_WIDTH: Final = 34
 
 
 class RunPreview(VerticalScroll, can_focus=False):
@@ -81,7 +82,8 @@ def _facts(row: "RunRow", context: Context, colors: dict[str, str]) -> Renderabl
     parts.append(_grid(_places(row), muted))
     values = _values(row, context)
     if values:
-        parts += [_heading("metrics", colors), _grid(values, muted, right=True)]
+        parts += [_heading("metrics", colors), *_curve(row, context, colors)]
+        parts.append(_grid(values, muted, right=True))
     params = _params(row)
     if params:
         parts += [_heading("parameters", colors), _grid(params, muted)]
@@ -122,6 +124,17 @@ def _values(row: "RunRow", context: Context) -> list[tuple[str, str]]:
     if len(others) > _MOST_METRICS:
         lines.append((f"and {len(others) - _MOST_METRICS} more", ""))
     return lines
+
+
+def _curve(row: "RunRow", context: Context, colors: dict[str, str]) -> list[Text]:
+    """The chosen metric over its steps, where it was read."""
+    figures = context.figures.get(row.key, context.metric)
+    if figures is None or len(figures.values) < 2:
+        return []
+    from heimdall_console.charts.sparkline import sparkline
+
+    line = sparkline(figures.values, _CURVE_WIDTH, ascii_only=context.ascii_only)
+    return [Text(line, colors.get("accent", ""))]
 
 
 def _params(row: "RunRow") -> list[tuple[str, str]]:
