@@ -64,6 +64,7 @@ class HardwareHistory:
         self._length = 0
         self._pyramids: dict[str, Pyramid] = {}
         self._last: Mapping[str, Any] = {}
+        self._view: HardwareView | None = None
 
     def take(self, record: Mapping[str, Any], step: int, epoch: int) -> None:
         """Add a record."""
@@ -81,23 +82,28 @@ class HardwareHistory:
             self._times_s, self._length = self._times_s[:kept].copy(), kept
             for pyramid in self._pyramids.values():
                 pyramid.truncate(kept)
+            self._view = None
 
     def view(self) -> HardwareView:
-        """The history as it is now."""
+        """The history as it is now; the same object as long as nothing was added."""
         self._fold()
+        if self._view is not None:
+            return self._view
         until = slice(self._length)
         places = Places(self._steps[until], self._epochs[until], self._times_s[until])
         names = sorted(
             {int(key[3 : key.index("/")]) for key in self._pyramids if key.startswith("gpu")}
         )
-        return HardwareView(
+        self._view = HardwareView(
             places, {k: p.view() for k, p in self._pyramids.items()}, tuple(names), self._last
         )
+        return self._view
 
     def _fold(self) -> None:
         if not self._waiting:
             return
         taken, self._waiting = self._waiting, []
+        self._view = None
         begin = self._length
         self._length += len(taken)
         steps, epochs, times_s, records = zip(*taken, strict=True)

@@ -65,6 +65,10 @@ class HardwarePanel(Vertical):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._shown: tuple[object, ...] = ()
+
     def compose(self) -> ComposeResult:
         """Memory, load, words."""
         yield MemoryChart("GPU memory", classes="memory", id="gpu-memory")
@@ -89,6 +93,10 @@ class HardwarePanel(Vertical):
             timeline: Of the run.
             view: The axes of the other charts.
         """
+        shown = (hardware, gpu, unit, timeline, view, self.size)
+        if shown == self._shown:
+            return
+        self._shown = shown
         of_gpu = self.query_one("#gpu-memory", MemoryChart)
         of_run = self.query_one("#run-memory", MetricChart)
         load = self.query_one("#load", MetricChart)
