@@ -45,6 +45,9 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
         & OptionList, & OptionList:focus {
             height: auto; max-height: 18; border: none; padding: 0; background: $surface;
         }
+        & OptionList > .option-list--option-highlighted {
+            color: $foreground; background: $accent 30%; text-style: bold;
+        }
         & .dialog--hint { margin-top: 1; }
         &.-ascii OptionList { scrollbar-size: 0 0; }
     }
