@@ -29,8 +29,8 @@ def place_columns(
 ) -> tuple[list[Placed], int]:
     """The columns that are shown.
 
-    Where there are too many, those that may be dropped go; then the rest can be shifted to the
-    left, all but state and name.
+    Where there are too many, those that may be dropped go. Shifted to the left, all but state and
+    name, the columns come in their order, so that each can be seen.
 
     Args:
         columns: In their order.
@@ -39,18 +39,20 @@ def place_columns(
         shift: Columns that are shifted out at the left.
 
     Returns:
-        The columns at their places, and how many do not fit at the right.
+        The columns at their places, and how many are not seen that a shift may show.
     """
     kept = list(columns)
-    while _needed(kept) > width:
-        droppable = [column for column in kept if column.drops]
-        if not droppable:
-            break
-        kept.remove(max(droppable, key=lambda column: column.drops))
     if shift:
-        fixed = [column for column in kept if column.id in _FIXED]
-        others = [column for column in kept if column.id not in _FIXED]
-        kept = fixed + others[min(shift, max(0, len(others) - 1)) :]
+        others = [column for column in columns if column.id not in _FIXED]
+        kept = [column for column in columns if column.id in _FIXED]
+        kept += others[min(shift, max(0, len(others) - 1)) :]
+    else:
+        while _needed(kept) > width:
+            droppable = [column for column in kept if column.drops]
+            if not droppable:
+                break
+            kept.remove(max(droppable, key=lambda column: column.drops))
+    hidden = len(kept) if shift else len(columns)
     widths = {column.id: column.width for column in kept}
     left = width - _needed(kept)
     for known, widest in _WIDEST.items():
@@ -67,7 +69,7 @@ def place_columns(
             break
         placed.append(Placed(column, start, min(widths[column.id], room)))
         start += widths[column.id] + GAP
-    return placed, len(kept) - len(placed)
+    return placed, hidden - len(placed)
 
 
 def _needed(columns: "Sequence[Column]") -> int:
