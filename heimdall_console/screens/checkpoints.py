@@ -25,7 +25,8 @@ from heimdall_console.screens.checkpoints_actions import CheckpointsActions
 from heimdall_console.status_text import status_text
 from heimdall_console.terminal import Terminal
 from heimdall_console.widgets.detail_pane import DetailPane
-from heimdall_console.widgets.record_table import RecordTable, TableColumn, TableRow
+from heimdall_console.widgets.record_layout import TableColumn, TableRow
+from heimdall_console.widgets.record_table import RecordTable
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.distribution_chart import DistributionChart
 from heimdall_console.widgets.map_view import MapView
-from heimdall_console.widgets.record_table import RecordTable, TableColumn, TableRow
+from heimdall_console.widgets.record_layout import TableColumn, TableRow
+from heimdall_console.widgets.record_table import RecordTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

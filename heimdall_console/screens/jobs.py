@@ -20,7 +20,8 @@ from heimdall_console.terminal import Terminal
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.key_hints import KeyHints
 from heimdall_console.widgets.link_line import LinkLine
-from heimdall_console.widgets.record_table import RecordTable, TableColumn, TableRow
+from heimdall_console.widgets.record_layout import TableColumn, TableRow
+from heimdall_console.widgets.record_table import RecordTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,8 @@ from heimdall_console.model_text import alias_text, chain_pairs, state_text, ver
 from heimdall_console.registry_reading import find_proof, read_models
 from heimdall_console.screens.models_actions import ModelsActions
 from heimdall_console.widgets.detail_pane import DetailPane, Section
-from heimdall_console.widgets.record_table import RecordTable, TableColumn, TableRow
+from heimdall_console.widgets.record_layout import TableColumn, TableRow
+from heimdall_console.widgets.record_table import RecordTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """A table of records that keeps its cursor on its record, whatever is added or sorted."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from rich.segment import Segment
@@ -14,10 +13,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from heimdall_console.formatting import cell_width, plain, shortened
+from heimdall_console.widgets.record_layout import (
+    MARGIN,
+    TableColumn,
+    TableRow,
+    place_columns,
+)
 
-_GAP: Final = 2
-_MARGIN: Final = 2
-_NARROWEST: Final = 6
 _STATES: Final = (
     *("queued", "starting", "running", "paused", "finished"),
     *("stopped", "failed", "killed", "crashed"),
@@ -26,38 +28,6 @@ _NAMES: Final = (
     *("header", "cell", "cursor", "muted", "accent", "strong", "good", "warning", "bad"),
     *_STATES,
 )
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """One column."""
-
-    id: str
-    title: str
-    is_right: bool = False
-    """Whether its values end at the right, as numbers do."""
-    shrinks: bool = False
-    """Whether its values are cut where the table is too wide."""
-    drops: int = 0
-    """Rank in which it is left out where the table is too wide, the lowest first; 0 stays."""
-    style: str = "cell"
-    """Of its values, unless a cell says another."""
-    sorts: bool = True
-    """Whether a table may be sorted by it."""
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """One record."""
-
-    key: str
-    """Stays the same as long as the record does."""
-    cells: tuple[str, ...]
-    """Text of each column; text that we did not write is made harmless here."""
-    styles: Mapping[str, str]
-    """Column → style of that cell."""
-    depth: int = 0
-    """Under how many others it lies."""
 
 
 class RecordTable(ScrollView, can_focus=True):
@@ -308,47 +278,8 @@ class RecordTable(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         """Choose the columns that fit, and their widths."""
         room = self.scrollable_content_region.width or self.size.width
-        widths = [
-            max(
-                [
-                    cell_width(self._title(column)),
-                    *(
-                        cell_width(plain(row.cells[n])) + 2 * row.depth * (n == 0)
-                        for row in self._rows
-                    ),
-                ]
-            )
-            for n, column in enumerate(self._columns)
-        ]
-        kept = [n for n, column in enumerate(self._columns) if widths[n]]
-
-        def needed(minimal: bool) -> int:
-            return _MARGIN + sum(
-                (min(widths[n], 16) if minimal and self._columns[n].shrinks else widths[n]) + _GAP
-                for n in kept
-            )
-
-        for n in sorted(kept, key=lambda n: self._columns[n].drops):
-            if needed(minimal=True) - _GAP <= room:
-                break
-            if self._columns[n].drops:
-                kept.remove(n)
-        excess = needed(minimal=False) - _GAP - room
-        shrinking = [n for n in kept if self._columns[n].shrinks]
-        while excess > 0 and shrinking:
-            widest = max(shrinking, key=lambda n: widths[n])
-            if widths[widest] <= _NARROWEST:
-                break
-            widths[widest] -= 1
-            excess -= 1
-        placed, start = [], _MARGIN
-        for n in kept:
-            width = min(widths[n], room - start)
-            if width <= 0:
-                break
-            placed.append((n, start, width))
-            start += width + _GAP
-        self._placed = placed
+        titles = [self._title(column) for column in self._columns]
+        self._placed = place_columns(self._columns, titles, self._rows, room)
         self.virtual_size = Size(room, len(self._rows) + 1)
         self.refresh()
 
@@ -394,7 +325,7 @@ class RecordTable(ScrollView, can_focus=True):
                 base += Style(bold=True)
         bar = (">" if self._ascii_only else "▌") if is_cursor else " "
         mark = ("+" if self._ascii_only else "•") if row.key in self.marked else " "
-        segments, at = [Segment(bar + mark, base + self._style("accent"))], _MARGIN
+        segments, at = [Segment(bar + mark, base + self._style("accent"))], MARGIN
         for number, start, width in self._placed:
             column = self._columns[number]
             text = plain(row.cells[number])
