@@ -62,8 +62,10 @@ docs: environment ## Write the documents that are generated from the code
 	$(BIN)/python scripts/write_config_reference.py
 	$(BIN)/python scripts/write_key_card.py
 
-.PHONY: picture
-picture: environment ## Draw the README's picture from a real run
+.PHONY: pictures
+pictures: environment ## Draw the screens of the documents again, and the picture of a real run
+	$(PYTEST) -q -n0 tests/console/test_snapshots.py --snapshot-update
+	$(BIN)/python scripts/copy_pictures.py
 	$(BIN)/python scripts/draw_picture.py
 
 # The measured campus data is not part of the repository; see examples/powder.toml.

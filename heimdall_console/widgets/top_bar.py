@@ -27,16 +27,14 @@ class TopBar(LinkLine):
         super().__init__(id="top-bar")
         self._mode = mode
         self._host = plain(host)
-        self._work = ""
+        self._counts = (0, 0)
         self._marks: tuple[str, ...] = ()
 
     def show_runs(self, runs: Sequence["RunSummary"]) -> None:
         """Count the runs that are at work or wait."""
         words = [run.status.value for run in runs]
         running = sum(word in ("running", "starting", "paused") for word in words)
-        queued = words.count("queued")
-        parts = [f"{n} {word}" for n, word in ((running, "running"), (queued, "queued")) if n]
-        self._work = "  ".join(parts)
+        self._counts = (running, words.count("queued"))
         self.arrange()
 
     def show_marks(self, marks: Sequence[str]) -> None:
@@ -54,19 +52,25 @@ class TopBar(LinkLine):
 
     def arrange(self) -> None:
         """Choose how much there is room for."""
-        work = "  ".join(part for part in (*self._marks, self._work) if part)
-        right_long = f"{self._host}  {work} " if work else f"{self._host} "
-        right_short = f"{work} " if work else ""
-        for left, right in (
-            (self._tabs(full=True, named=True), right_long),
-            (self._tabs(full=True, named=False), right_long),
-            (self._tabs(full=True, named=False), right_short),
-            (self._tabs(full=False, named=False), right_short),
-            (self._tabs(full=False, named=False), ""),
+        work = self._work("running", "queued")
+        brief = self._work("run", "wait")
+        for is_named, is_full, right in (
+            (True, True, f"{self._host}  {work}"),
+            (False, True, f"{self._host}  {work}"),
+            (False, True, work),
+            (False, True, brief),
+            (False, False, work),
+            (False, False, ""),
         ):
+            left = self._tabs(full=is_full, named=is_named)
+            right = f"{right.strip()} " if right.strip() else ""
             if _width(left) + cell_len(right) < self.size.width:
                 break
         self.show(left, (Piece(right, "muted"),) if right else ())
+
+    def _work(self, running: str, queued: str) -> str:
+        counted = zip(self._counts, (running, queued), strict=True)
+        return "  ".join([*self._marks, *(f"{n} {word}" for n, word in counted if n)])
 
     def _tabs(self, *, full: bool, named: bool) -> tuple[Piece, ...]:
         pieces = [Piece(_NAME, "accent")] if named else []
