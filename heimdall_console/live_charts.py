@@ -73,20 +73,20 @@ def is_wanted(name: str, filter_text: str) -> bool:
 
 def ordered_metrics(views: Sequence["RunView"], choices: LiveChoices) -> list[str]:
     """Names of the metrics to show: pinned, what ranks checkpoints, then by their groups."""
-    known = list(dict.fromkeys(name for view in views for name in view.history.metrics))
-    monitors = [view.monitor for view in views]
-    losses = ["train/loss"]
+    names = dict.fromkeys(name for view in views for name in view.history.metrics)
+    known = {name: place for place, name in enumerate(names)}
+    monitors = {view.monitor for view in views}
 
     def rank(name: str) -> tuple[int, int, int]:
         if name in choices.pins:
             return 0, choices.pins.index(name), 0
         if name in monitors:
             return 1, 0, 0
-        if name in losses:
+        if name == "train/loss":
             return 2, 0, 0
         group = group_of(name)
         place = _GROUPS.index(group) if group in _GROUPS else 2.5
-        return 3, int(2 * place), known.index(name)
+        return 3, int(2 * place), known[name]
 
     return sorted((n for n in known if is_wanted(n, choices.filter_text)), key=rank)
 

@@ -14,6 +14,7 @@ from textual.message_pump import MessagePump
 from heimdall_console.following.output import OutputReader
 from heimdall_console.run_history import HistoryView, RunHistory
 from heimdall_console.sources.background import Source
+from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular
 from training_core.contract.run_log import PIECE_BYTES, RunLogReader
 from training_core.contract.run_status import RunStatus, derive_status, status_with_lock
@@ -126,6 +127,13 @@ class RunSource(Source):
     def look(self) -> None:
         """Read what is new and post it."""
         if self._about is None:
+            if not self.run.info_path.is_file():
+                raise HeimdallError(
+                    f"There is no run {self.run.id} on this disk",
+                    why=f"{self.run.path} holds no run.json",
+                    unharmed="Nothing was changed",
+                    action="Choose another run on the screen Runs",
+                )
             # Python lets a busy thread have five milliseconds at a time: a key would wait for it
             # at every turn of the event loop.
             sys.setswitchinterval(_SWITCH_S)
