@@ -1,6 +1,7 @@
 """The jobs of a home, one row each: what is done, how far it is, and what came of it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from training_core.contract.run_status import RunStatus, derive_status, status_w
 
 _MOST: Final = 500
 _RATE_TASK_S: Final = 0.5
+_STEP: Final = re.compile(r"step=(\d+)")
 _LARGE: Final = ("positions", "coverage", "cdf_share")
 
 
@@ -156,7 +158,7 @@ def job_title(kind: str, arguments: Mapping[str, Any]) -> str:
         ),
         "",
     )
-    name = Path(subject).name if os.sep in subject else subject
+    name = _subject(subject)
     words = kind.replace("-", " ") or "unknown job"
     if kind == "register":
         alias = f" @{arguments['alias']}" if arguments.get("alias") else ""
@@ -171,6 +173,17 @@ def job_title(kind: str, arguments: Mapping[str, Any]) -> str:
         part = f", {arguments['split']}" if arguments.get("split") else ""
         return f"{kind} {name} on {dataset}{part}"
     return f"{words} {name}".strip()
+
+
+def _subject(text: str) -> str:
+    """A file by its name; a checkpoint or its export by step and run."""
+    if os.sep not in text:
+        return text
+    path = Path(text)
+    step = _STEP.search(path.name)
+    if step is not None and path.parent.name in ("checkpoints", "exports"):
+        return f"step {int(step[1])} of {path.parent.parent.name}"
+    return path.name
 
 
 class _Watched:

@@ -78,7 +78,7 @@ def fact_pairs(job: JobRow, now: float) -> list[tuple[str, str]]:
     pairs = [("job", plain(job.title)), ("id", job.id), ("status", job.status.value)]
     if job.status.has_ended:
         text = result_text(job.kind, job.result)
-        pairs += [("result", text)] if text and job.error is None else []
+        pairs += [("result", text)] if text and job.result else []
     else:
         pairs.append(("at", progress_text(job)))
     if job.started is not None:

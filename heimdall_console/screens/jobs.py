@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     TableColumn("status", "status"),
-    TableColumn("job", "job", shrinks=True),
-    TableColumn("at", "progress and result", shrinks=True),
+    TableColumn("job", "job", shrinks=True, least=30),
+    TableColumn("at", "progress and result", shrinks=True, least=24),
     TableColumn("took", "took", is_right=True, drops=2),
     TableColumn("started", "started", drops=1, style="muted"),
 )
@@ -191,7 +191,7 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         if job is not None:
             self.app.notify(f"Ending: {job.title}", markup=False)
             path = job.path
-            self._act(lambda: f"The job is {cancel_job(path).value}")
+            self._act(lambda: cancel_job(path).value, says=False)
 
     def action_retry(self) -> None:
         """Do the job again."""
@@ -220,14 +220,16 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         """Close the panel."""
         self.dismiss(None)
 
-    def _act(self, work: "Callable[[], str]") -> None:
+    def _act(self, work: "Callable[[], str]", *, says: bool = True) -> None:
         async def flow() -> None:
             try:
                 said = await in_thread(work)
             except Exception as error:
                 self.console_app.show_error(error)
             else:
-                self.app.notify(said, markup=False)
+                # How a job ends is told by the app, whoever ended it.
+                if says:
+                    self.app.notify(said, markup=False)
                 self.console_app.look_at_jobs()
 
         self.app.run_worker(flow(), exit_on_error=False)

@@ -10,7 +10,6 @@ MARGIN: Final = 2
 """Cells before the first column: the cursor, and whether the record is marked."""
 _GAP: Final = 2
 _NARROWEST: Final = 6
-_READABLE: Final = 16
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class TableColumn:
     """Whether its values end at the right, as numbers do."""
     shrinks: bool = False
     """Whether its values are cut where the table is too wide."""
+    least: int = 16
+    """Cells that stay of them before other columns are left out."""
     drops: int = 0
     """Rank in which it is left out where the table is too wide, the lowest first; 0 stays."""
     style: str = "cell"
@@ -70,18 +71,21 @@ def place_columns(
     ]
     kept = [n for n in range(len(columns)) if widths[n]]
 
-    def excess(most: int) -> int:
-        """Cells too many where those that shrink have at most so many."""
-        taken = (min(widths[n], most) if columns[n].shrinks else widths[n] for n in kept)
+    def excess(*, is_cut: bool) -> int:
+        """Cells too many, with those that shrink as they are or cut."""
+        taken = (
+            min(widths[n], columns[n].least) if is_cut and columns[n].shrinks else widths[n]
+            for n in kept
+        )
         return MARGIN + sum(width + _GAP for width in taken) - _GAP - room
 
     for n in sorted(kept, key=lambda n: columns[n].drops):
-        if excess(_READABLE) <= 0:
+        if excess(is_cut=True) <= 0:
             break
         if columns[n].drops:
             kept.remove(n)
     shrinking = [n for n in kept if columns[n].shrinks]
-    too_many = excess(max(widths, default=0))
+    too_many = excess(is_cut=False)
     while too_many > 0 and shrinking:
         widest = max(shrinking, key=lambda n: widths[n])
         if widths[widest] <= _NARROWEST:

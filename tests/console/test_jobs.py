@@ -111,6 +111,8 @@ def test_titles_and_results_say_what_and_how(isolated_home: Path) -> None:
     assert job_title(
         "evaluate", {"model": "/x/b.ckpt", "dataset": "/d/campus", "split": "val"}
     ) == ("evaluate b.ckpt on campus, val")
+    checkpoint = "/runs/abc/checkpoints/epoch=002-step=0000123-stop.ckpt"
+    assert job_title("export", {"checkpoint": checkpoint}) == "export step 123 of abc"
     arguments = {"export": "/x/exports/best", "name": "campus", "alias": "champion"}
     assert job_title("register", arguments) == "register best as campus @champion"
     assert job_title("set-alias", {"name": "campus", "alias": "a", "version": 3}) == (
