@@ -1,5 +1,6 @@
 """What the screen Configure shows, and how form, text and draft are kept in step."""
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.cells import cell_len
@@ -89,8 +90,11 @@ class ConfigureView(BaseScreen):
         """Keep what is unsaved; the next console offers it."""
         if self.keeper is not None and self.document is not None:
             keeper, document = self.keeper, self.document
-            self.read_editor()
-            await in_thread(lambda: keeper.keep(document))
+            if self.editor.text != document.text:
+                document.replace_text(self.editor.text)
+            # A disk that refuses was told of while there was a screen to tell it on.
+            with contextlib.suppress(HeimdallError):
+                await in_thread(lambda: keeper.keep(document))
             keeper.close()
 
     def on_resize(self) -> None:
