@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.job_rows import JobRow, list_jobs
-from heimdall_console.local_exports import LocalExport, exports_of, registered_exports
+from heimdall_console.local_exports import LocalExport, exports_of, registered_models
 from heimdall_console.pruning import needed_checkpoints
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
@@ -40,7 +40,7 @@ class CheckpointRow:
     exports: tuple[LocalExport, ...] = ()
     """Made from it, the oldest first."""
     registered: tuple[str, ...] = ()
-    """Versions made of those, as `name v3 @alias`."""
+    """Versions made of those, as `name v3 (as @alias)`."""
     rank: int | None = None
     """Its place by the monitored metric, from 1; None without a finite value."""
 
@@ -88,12 +88,14 @@ def checkpoint_rows(
     ranked = [sidecar.file for sidecar in best_checkpoints(own)]
     best, last = chosen_checkpoint(own), chosen_checkpoint(own, "last")
     exports = exports_of(run, jobs)
-    registered = registered_exports(run, jobs)
+    registered = registered_models(run, jobs)
     needed = needed_checkpoints(home) | _read_by_jobs(jobs)
     rows = []
     for sidecar in own:
         made = tuple(e for e in exports if e.checkpoint_sha256 == sidecar.sha256)
-        versions = tuple(v for export in made for v in registered.get(export.sha256, ()))
+        versions = dict.fromkeys(registered.by_checkpoint.get(sidecar.sha256, ()))
+        for export in made:
+            versions |= dict.fromkeys(registered.by_model.get(export.sha256, ()))
         is_needed = (folder / sidecar.file).resolve() in needed
         marks = {
             BEST: best is not None and sidecar.file == best.file,
@@ -109,7 +111,7 @@ def checkpoint_rows(
                 sidecar=sidecar,
                 marks=tuple(mark for mark, is_set in marks.items() if is_set),
                 exports=made,
-                registered=versions,
+                registered=tuple(versions),
                 rank=ranked.index(sidecar.file) + 1 if sidecar.file in ranked else None,
             )
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -91,26 +92,54 @@ def exports_of(run: RunDir, jobs: Iterable[JobRow] = ()) -> list[LocalExport]:
     return sorted((e for e in found if e is not None), key=lambda export: export.created)
 
 
-def registered_exports(run: RunDir, jobs: Iterable[JobRow] = ()) -> dict[str, tuple[str, ...]]:
-    """Where exports are registered: SHA-256 of a model → its versions, as `name v3 @alias`.
+@dataclass(frozen=True)
+class Registered:
+    """Where models of a run are registered, as `name v3 (as @alias)`."""
+
+    by_model: dict[str, tuple[str, ...]]
+    """SHA-256 of a model → its versions."""
+    by_checkpoint: dict[str, tuple[str, ...]]
+    """SHA-256 of a checkpoint → versions whose files lie on this disk and say so."""
+
+
+def registered_models(run: RunDir, jobs: Iterable[JobRow] = ()) -> Registered:
+    """What is registered of a run.
 
     Args:
         run: Whose publisher may have registered some.
         jobs: Jobs of the home: they may have registered others.
     """
     records = list(read_publishing(run).registered)
-    for job in jobs:
-        if job.kind == "register" and job.status is RunStatus.FINISHED:
-            records.append(job.read_result())
-    found: dict[str, list[str]] = {}
+    records += [j.result for j in jobs if j.kind == "register" and j.status is RunStatus.FINISHED]
+    by_model: dict[str, dict[str, str]] = {}
+    by_checkpoint: dict[str, dict[str, str]] = {}
     for record in records:
         name, version, sha256 = (record.get(key) for key in ("name", "version", "sha256"))
-        if name and version and sha256:
-            alias = f" @{record['alias']}" if record.get("alias") else ""
-            versions = found.setdefault(str(sha256), [])
-            versions[:] = [*(v for v in versions if not _is_version(v, name, version))]
-            versions.append(f"{name} v{version}{alias}")
-    return {sha256: tuple(versions) for sha256, versions in found.items()}
+        if not (name and version and sha256):
+            continue
+        key = f"{name} v{version}"
+        # Aliases move: this is the one that it was registered with.
+        text = key + (f" (as @{record['alias']})" if record.get("alias") else "")
+        by_model.setdefault(str(sha256), {})[key] = text
+        # The folder of an export may be gone that was registered.
+        if checkpoint := _stored_checkpoint(str(record.get("uri") or "")):
+            by_checkpoint.setdefault(checkpoint, {})[key] = text
+    return Registered(
+        {sha256: tuple(found.values()) for sha256, found in by_model.items()},
+        {sha256: tuple(found.values()) for sha256, found in by_checkpoint.items()},
+    )
+
+
+def _stored_checkpoint(uri: str) -> str:
+    """The checkpoint behind a stored model, by its SHA-256; empty where it is not on this disk."""
+    parts = urlsplit(uri)
+    if parts.scheme != "file":
+        return ""
+    try:
+        props = read_props(Path(unquote(parts.path)) / "model.onnx")
+    except OSError:
+        return ""
+    return str(props.get("checkpoint_sha256") or "")
 
 
 def _time(text: object) -> float | None:
@@ -118,7 +147,3 @@ def _time(text: object) -> float | None:
         return datetime.datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
         return None
-
-
-def _is_version(text: str, name: object, version: object) -> bool:
-    return text == f"{name} v{version}" or text.startswith(f"{name} v{version} @")

@@ -52,11 +52,20 @@ def test_every_reason_to_keep_a_checkpoint_is_a_mark(isolated_home: Path) -> Non
         5: {LAST},
     }
     rows = checkpoint_rows(run, isolated_home)
-    assert rows[0].registered == ("campus v3 @champion",)
+    assert rows[0].registered == ("campus v3 (as @champion)",)
     assert [row.rank for row in rows] == [3, 2, 1, 4, 5, 6]
     assert read_props(run.exports / "first" / "model.onnx") == {
         "checkpoint_sha256": rows[0].sidecar.sha256
     }
+    # The export is gone, the version is not: its stored file still names the checkpoint.
+    stored = isolated_home / "models" / "campus" / "v3"
+    (run.exports / "first").rename(isolated_home / "elsewhere")
+    stored.parent.mkdir(parents=True)
+    (isolated_home / "elsewhere").rename(stored)
+    registered["uri"] = stored.as_uri()
+    run.publisher_path.write_bytes(orjson.dumps({"state": "done", "registered": [registered]}))
+    assert marks(run, isolated_home)[0] == {REGISTERED}
+    rows = checkpoint_rows(run, isolated_home)
     for row in rows:
         if row.sidecar.epoch != 3:
             with pytest.raises(UsageError, match="is not pruned"):
