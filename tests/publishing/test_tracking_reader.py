@@ -233,6 +233,18 @@ def test_thousands_of_points_are_thinned_and_that_is_said(home: Path) -> None:
     assert found["values"][found["steps"].index(spike)] == 9.0, "no spike is lost"
 
 
+def test_a_database_that_is_held_is_read_when_it_is_free(home: Path) -> None:
+    client_of(embedded(home)).create_run("0", run_name="held")
+    with reading(home) as reader:
+        holder = sqlite3.connect(home / "mlflow.db")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError, match="was not read"):
+            every(reader, "runs", "runs")
+        holder.rollback()
+        holder.close()
+        assert [row["name"] for row in every(reader, "runs", "runs")] == ["held"]
+
+
 def test_tables_of_another_schema_are_left_to_mlflow(home: Path) -> None:
     (home / "mlflow.db").unlink()
     with sqlite3.connect(home / "mlflow.db") as database:

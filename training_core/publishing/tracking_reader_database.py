@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from training_core.contract.errors import TrackingError
 from training_core.publishing.tracking_reader_rows import LEFT_OUT_TAGS, Row, cut, plain_number
 
 _FIRST_PAGE, _PAGE = 200, 500
-_BUSY_S: Final = 5.0
+_BUSY_S: Final = 3.0
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _RUNS: Final = """
     SELECT r.run_uuid, r.name, e.name, r.status, r.start_time, r.end_time, r.user_id
     FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
@@ -46,6 +48,7 @@ class DatabaseRuns:
 
         Raises:
             OtherSchemaError: The tables are not as expected.
+            TrackingError: Another program holds the database for longer than people wait.
         """
         with self._lock:
             if not self._path.exists():
@@ -65,6 +68,7 @@ class DatabaseRuns:
 
         Raises:
             OtherSchemaError: The tables are not as expected.
+            TrackingError: Another program holds the database for longer than people wait.
         """
         with self._lock:
             if not self._path.exists():
@@ -86,6 +90,7 @@ class DatabaseRuns:
 
         Raises:
             OtherSchemaError: The tables are not as expected.
+            TrackingError: Another program holds the database for longer than people wait.
         """
         with self._lock:
             found = self._query(
@@ -154,4 +159,10 @@ class DatabaseRuns:
                 )
             return self._connection.execute(sql, arguments).fetchall()
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) in _BUSY:
+                raise TrackingError(
+                    f"The database {self._path} was not read",
+                    why="Another program holds it",
+                    action="It is tried again by itself",
+                ) from error
             raise OtherSchemaError(str(error)) from error
