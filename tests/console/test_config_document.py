@@ -19,11 +19,14 @@ from heimdall_console.config_document import (
 from heimdall_console.config_drafts import DraftKeeper
 from heimdall_console.config_edits import with_value, without_value
 from heimdall_console.config_fields import config_fields, config_sections, toml_literal
+from heimdall_console.config_offers import beginning_offers, checkpoint_offers, dataset_offers
 from heimdall_console.run_index import list_runs
 from heimdall_console.starting.launching import Plan, launch
 from heimdall_console.starting.run_making import config_hash, make_run
 from tests.console.programs import fake_command, heimdall, write_dataset
+from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
 from training_core.contract.config import Config
+from training_core.contract.config_file import load_config
 from training_core.contract.config_template import flat_values
 from training_core.contract.errors import ConfigError, HeimdallError
 from training_core.contract.run_dir import RunDir, find_run
@@ -264,6 +267,38 @@ signal.pause()
     assert len(keeper.left()) == 1
 
 
-def test_the_best_run_of_an_experiment(parent: RunDir, isolated_home: Path) -> None:
+def test_the_best_run_and_what_is_offered(parent: RunDir, isolated_home: Path) -> None:
+    config = load_config(parent.config_path)
+    for place, loss in enumerate((0.5, 0.25, 0.75)):
+        run = make_run(config, None, isolated_home, name=f"[b]run-{place}")
+        (run.checkpoints / "a.ckpt").write_bytes(b"x")
+        saved = CheckpointSidecar(
+            file="a.ckpt",
+            step=1,
+            epoch=3,
+            metrics={"val/loss": loss},
+            monitor="val/loss",
+            size_bytes=1,
+            sha256="0" * 64,
+            created=1_790_000_000.0,
+            run_id=run.id,
+        )
+        write_sidecar(run.checkpoints / "a.ckpt", saved)
     runs = list_runs(isolated_home)
-    assert best_run(runs, runs[0].info.experiment, "val/loss", "min") is None
+    experiment = config.run.experiment
+    for mode, name in (("min", "[b]run-1"), ("max", "[b]run-2")):
+        best = best_run(runs, experiment, "val/loss", mode)
+        assert best is not None
+        assert best.info.name == name
+    assert best_run(runs, "another", "val/loss", "min") is None
+    labels = [offer.label for offer in checkpoint_offers(isolated_home, runs, 1_790_000_060.0)]
+    assert labels == [
+        "none",
+        *(f"best of [b]run-{place}" for place in (2, 1, 0)),
+        "another file…",
+    ]
+    datasets = [(offer.id, offer.about) for offer in dataset_offers(isolated_home)]
+    assert datasets[0] == ("site", "1,200 sessions of 3 receivers")
+    begin = [offer.id for offer in beginning_offers(runs, [], 1_790_000_060.0)]
+    assert f"run:{parent.id}" in begin
+    assert "preset:quick" in begin

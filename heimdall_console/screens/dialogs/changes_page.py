@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from heimdall_console.config_changes import Difference, value_text
 from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.widgets.form_rows import ascii_text
 
 _KEY_CELLS = 40
 _SHORT_KEY_CELLS = 30
@@ -49,7 +50,7 @@ class ChangesPage(Dialog[str]):
         & > .dialog { width: 110; }
         & #comparisons { height: auto; margin-bottom: 1; }
         & OptionList, & OptionList:focus {
-            height: auto; max-height: 20; border: none; padding: 0; background: $surface;
+            height: auto; max-height: 55vh; border: none; padding: 0; background: $surface;
         }
         & .dialog--hint { margin-top: 1; }
     }
@@ -117,17 +118,19 @@ class ChangesPage(Dialog[str]):
         arrow = "->" if getattr(self.app, "ascii_only", False) else "→"
         for change in shown.differences:
             text = Text(no_wrap=True)
-            text.append(_fit(change.key, keys), "bold")
-            text.append(f" {_fit(value_text(change.there, each), each)}", muted)
+            text.append(self._fit(change.key, keys), "bold")
+            text.append(f" {self._fit(value_text(change.there, each), each)}", muted)
             text.append(f" {arrow} ")
-            text.append(value_text(change.here, each))
+            text.append(self._fit(value_text(change.here, each), each).rstrip())
             options.add_option(Option(text, id=change.key))
         if not shown.differences:
             options.add_option(Option(Text("Nothing differs", muted), disabled=True))
         else:
             options.highlighted = 0
 
-
-def _fit(text: str, width: int) -> str:
-    text = shortened(plain(text), width)
-    return text + " " * (width - cell_width(text))
+    def _fit(self, text: str, width: int) -> str:
+        text = plain(text)
+        if getattr(self.app, "ascii_only", False):
+            text = shortened(ascii_text(text), width).replace("…", "~")
+        text = shortened(text, width)
+        return text + " " * (width - cell_width(text))

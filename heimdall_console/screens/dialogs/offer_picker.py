@@ -6,6 +6,7 @@ from rich.text import Text
 
 from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
+from heimdall_console.widgets.form_rows import ascii_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,11 +39,18 @@ class OfferPicker(ChoicePicker):
     def line(self, name: str, about: str) -> Text:
         """One offer."""
         offer = self._offers[name]
-        label = shortened(plain(offer.label), _LABEL_CELLS)
+        label = shortened(self._drawable(offer.label), _LABEL_CELLS)
         text = Text(label + " " * (_LABEL_CELLS + 1 - cell_width(label)), no_wrap=True)
         room = min(104, int(self.size.width * 0.96)) - _LABEL_CELLS - 9
-        text.append(shortened(plain(offer.about), max(8, room)), self.app.theme_variables.get("muted", ""))
+        text.append(
+            shortened(self._drawable(offer.about), max(8, room)),
+            self.app.theme_variables.get("muted", ""),
+        )
         return text
+
+    def _drawable(self, text: str) -> str:
+        shown = plain(text)
+        return ascii_text(shown) if getattr(self.app, "ascii_only", False) else shown
 
     def dismiss(self, result: str | None = None) -> "object":  # type: ignore[override]
         """Answer with the id as it was given."""
