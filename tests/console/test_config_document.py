@@ -283,7 +283,7 @@ def test_the_best_run_and_what_is_offered(parent: RunDir, isolated_home: Path) -
             created=1_790_000_000.0,
             run_id=run.id,
         )
-        write_sidecar(run.checkpoints / "a.ckpt", saved)
+        write_sidecar(run.checkpoints, saved)
     runs = list_runs(isolated_home)
     experiment = config.run.experiment
     for mode, name in (("min", "[b]run-1"), ("max", "[b]run-2")):
