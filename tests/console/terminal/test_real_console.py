@@ -53,8 +53,9 @@ def test_without_color_and_unicode_nothing_of_both_is_sent(recorded_home: Record
         console.wait("campus-baseline")
         shown = show_every_screen(console)
         console.press("?")
-        console.read(0.3)
+        console.wait("esc closes")
         console.press("escape")
+        console.wait(lambda text: "esc closes" not in text, "the help is closed")
         console.leave()
         sent = bytes(console.received)
     for title, text in shown.items():
