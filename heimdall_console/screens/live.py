@@ -25,11 +25,11 @@ from heimdall_console.live_charts import (
 )
 from heimdall_console.live_memory import load_choices
 from heimdall_console.run_header_line import header_line
-from heimdall_console.screens.live_actions import LiveActions
-from heimdall_console.sources.run import OutputRead, RunRead, RunSource, RunView
+from heimdall_console.screens.live_watching import LiveWatching
+from heimdall_console.sources.run import RunView
 from heimdall_console.widgets.alert_banner import AlertBanner
+from heimdall_console.widgets.charts_line import ChartsLine
 from heimdall_console.widgets.hardware_panel import HardwarePanel
-from heimdall_console.widgets.link_line import LinkLine, Piece
 from heimdall_console.widgets.log_pane import LogPane, output_lines
 from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.metric_grid import MetricGrid
@@ -39,7 +39,6 @@ from heimdall_console.widgets.text_field import TextField
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from heimdall_console.run_index import RunSummary
 
 _REDRAW_S: Final = 0.24
 _TREND_S: Final = 2.0
@@ -47,7 +46,7 @@ _WIDE: Final = 110
 _HIGH: Final = 30
 
 
-class LiveScreen(LiveActions):
+class LiveScreen(LiveWatching):
     """Everything about what is being trained, and about what was."""
 
     NAME = "live"
@@ -62,9 +61,6 @@ class LiveScreen(LiveActions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sources: dict[str, RunSource] = {}
-        self._views: dict[str, RunView] = {}
-        self._output: dict[str, tuple[str, ...]] = {}
         self._drawn_s = 0.0
         self._timer: Timer | None = None
         self._status_shown = ""
@@ -80,7 +76,7 @@ class LiveScreen(LiveActions):
         yield AlertBanner(id="live-alerts")
         yield Static(id="live-hardware-line", markup=False)
         with Horizontal(id="live-bar"):
-            yield LinkLine(id="live-charts-line")
+            yield ChartsLine(id="live-charts-line")
             yield TextField(placeholder="loss -val | error", id="live-filter")
         with Horizontal(id="live-body"):
             yield MetricGrid(*self.grid_shape, id="live-grid")
@@ -96,11 +92,6 @@ class LiveScreen(LiveActions):
         super().on_mount()
         self.arrange_parts()
 
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        for source in self._sources.values():
-            source.stop()
-
     def on_resize(self) -> None:
         """Give every part its room."""
         self.arrange_parts()
@@ -114,102 +105,6 @@ class LiveScreen(LiveActions):
     def log_pane(self) -> LogPane:
         """The log."""
         return self.query_one("#live-log", LogPane)
-
-    @property
-    def views(self) -> list[RunView]:
-        """The runs that are read, the one that matters first."""
-        ids = self.console_app.selection.run_ids
-        ordered = sorted(ids, key=lambda run_id: run_id != self.current_id)
-        return [self._views[run_id] for run_id in ordered if run_id in self._views]
-
-    @property
-    def current(self) -> RunView | None:
-        """The run that keys mean."""
-        return self._views.get(self.current_id)
-
-    @property
-    def ghost(self) -> RunView | None:
-        """The run behind the one that is watched."""
-        return self._views.get(self.ghost_id) if self.ghost_id else None
-
-    # What is watched.
-
-    def on_shown(self) -> None:
-        """Watch what is chosen."""
-        self._choose_run()
-        self.watch_chosen()
-        self.arrange_parts()
-
-    def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
-        """Take a run where none is chosen, and look for an earlier one to compare with."""
-        if not self.console_app.selection.run_ids and self.is_current:
-            self._choose_run()
-            self.watch_chosen()
-        else:
-            self.choose_best_ghost()
-        self._show_empty()
-
-    def _choose_run(self) -> None:
-        """The newest living run, or the newest, where nobody has chosen one."""
-        app = self.console_app
-        if not app.selection.run_ids and app.runs:
-            living = [run for run in app.runs if run.status.value in ("running", "paused")]
-            app.selection.run_ids = ((living or list(app.runs))[0].info.id,)
-
-    def watch_chosen(self) -> None:
-        """Read the chosen runs, and no others any more."""
-        chosen = self.console_app.selection.run_ids
-        if self.current_id not in chosen:
-            self.current_id = chosen[0] if chosen else ""
-            self.forget_place()
-        self.choose_best_ghost()
-        wanted = {*chosen, *([self.ghost_id] if self.ghost_id else [])}
-        for run_id in self._sources.keys() - wanted:
-            self._sources.pop(run_id).stop()
-            self._views.pop(run_id, None)
-            self._output.pop(run_id, None)
-        for run_id in sorted(wanted - self._sources.keys()):
-            self._start(run_id)
-        self._want_output()
-        self._show_empty()
-        self.draw_all()
-
-    def _start(self, run_id: str) -> None:
-        from training_core.contract.home import runs_folder
-        from training_core.contract.run_dir import RunDir
-
-        run = RunDir(runs_folder(self.console_app.home) / run_id)
-        self._sources[run_id] = RunSource(self, run, self.smoothing)
-        self._sources[run_id].start()
-
-    def use_smoothing(self) -> None:
-        """Let every run be smoothed as chosen."""
-        for source in self._sources.values():
-            source.smoothing = self.smoothing
-            source.wake()
-
-    def _want_output(self) -> None:
-        for run_id, source in self._sources.items():
-            wants = self.shows_output and run_id == self.current_id
-            if source.wants_output != wants:
-                source.wants_output = wants
-                source.wake()
-
-    @on(RunRead)
-    def _take_view(self, event: RunRead) -> None:
-        view = event.view
-        if view.run_id not in self._sources:
-            return
-        is_first = view.run_id not in self._views
-        self._views[view.run_id] = view
-        if is_first and view.run_id == self.current_id:
-            self.choose_best_ghost()
-        self.draw_soon()
-
-    @on(OutputRead)
-    def _take_output(self, event: OutputRead) -> None:
-        self._output[event.run_id] = event.lines
-        self.draw_log()
 
     # Drawing.
 
@@ -316,34 +211,18 @@ class LiveScreen(LiveActions):
         return made
 
     def _draw_bar(self, names: Sequence[str]) -> None:
-        grid, choices = self.grid, self.choices
-        times = "x" if self.console_app.ascii_only else "×"
+        choices = self.choices
         known = {name for view in self.views for name in view.history.metrics}
-        pieces = [Piece(" x ", "key", "x_axis"), Piece(f"{choices.x_unit}  ", "plain", "x_axis")]
-        if self.smoothing:
-            pieces.append(Piece(" m ", "key", "smooth"))
-            pieces.append(Piece(f"smoothed {self.smoothing:g}  ", "plain", "smooth"))
-        if choices.x_range is not None:
-            pieces.append(Piece(" 0 ", "key", "zoom_reset"))
-            pieces.append(Piece("zoomed  ", "accent", "zoom_reset"))
-        if self.ghost is not None and len(self.views) == 1:
-            pieces.append(Piece(" b ", "key", "ghost"))
-            pieces.append(Piece(f"behind: {plain(self.ghost.name)}  ", "plain", "ghost"))
-        if choices.filter_text.strip():
-            shown = f"{len(names)} of {len(known)} charts  "
-            pieces.append(Piece(" / ", "key", "filter"))
-            pieces.append(Piece(shown, "accent", "filter"))
-        columns, rows = grid.shape
-        right = [Piece("t ", "key", "grid"), Piece(f"{columns}{times}{rows} ", "muted", "grid")]
-        if grid.pages > 1 and not grid.full_name:
-            right = [
-                Piece("[ ] ", "key", "next_page"),
-                Piece(f"page {grid.page + 1} of {grid.pages}   ", "plain", "next_page"),
-                *right,
-            ]
-        if grid.full_name:
-            right = [Piece("f ", "key", "full_chart"), Piece("all charts ", "plain", "full_chart")]
-        self.query_one("#live-charts-line", LinkLine).show(tuple(pieces), tuple(right))
+        behind = plain(self.ghost.name) if self.ghost is not None and len(self.views) == 1 else ""
+        is_filtered = bool(choices.filter_text.strip())
+        self.query_one("#live-charts-line", ChartsLine).show_state(
+            self.grid,
+            x_unit=choices.x_unit,
+            smoothing=self.smoothing,
+            is_zoomed=choices.x_range is not None,
+            behind=behind,
+            filtered=f"{len(names)} of {len(known)} charts" if is_filtered else "",
+        )
 
     def draw_log(self) -> None:
         """Draw the log, or what was printed."""
@@ -351,7 +230,7 @@ class LiveScreen(LiveActions):
         if current is None:
             return
         if self.shows_output:
-            printed = self._output.get(current.run_id, ())
+            printed = self.output.get(current.run_id, ())
             if printed is not self._output_drawn:
                 self._output_drawn = printed
                 self.log_pane.show(output_lines(printed), "output")
@@ -394,7 +273,8 @@ class LiveScreen(LiveActions):
         """Whether there is no run to watch."""
         return not self.console_app.selection.run_ids
 
-    def _show_empty(self) -> None:
+    def show_empty(self) -> None:
+        """Say that there is no run, where there is none."""
         if self.is_empty:
             text = (
                 "Looking for runs …"
