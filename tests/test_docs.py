@@ -137,10 +137,13 @@ def test_relative_links_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_configuration_reference_is_up_to_date() -> None:
-    script = REPOSITORY / "scripts" / "write_config_reference.py"
+@pytest.mark.parametrize("script", ["write_config_reference.py", "write_key_card.py"])
+def test_what_is_written_from_the_code_is_up_to_date(script: str) -> None:
     answer = subprocess.run(
-        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(REPOSITORY / "scripts" / script), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

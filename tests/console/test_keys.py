@@ -1,0 +1,178 @@
+"""Every key that the help names does what the help says of it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import BindingsMap
+
+from heimdall_console.actions.action import Action
+from heimdall_console.screens.checkpoints import CheckpointsScreen
+from heimdall_console.screens.configure import ConfigureScreen
+from heimdall_console.screens.dialogs.help_page import HelpPage
+from heimdall_console.screens.evaluate import EvaluateScreen
+from heimdall_console.screens.jobs import JobsPanel
+from heimdall_console.screens.live import LiveScreen
+from heimdall_console.screens.models import ModelsScreen
+from heimdall_console.screens.runs import RunsScreen
+from heimdall_console.widgets.detail_pane import DetailPane
+from heimdall_console.widgets.form_rows import FormRows
+from heimdall_console.widgets.log_pane import LogPane
+from heimdall_console.widgets.record_table import RecordTable
+from heimdall_console.widgets.run_table import RunTable
+from tests.console import (  # noqa: F401  (they fill the table)
+    key_expectations_configure,
+    key_expectations_everywhere,
+    key_expectations_live,
+    key_expectations_records,
+    key_expectations_runs,
+)
+from tests.console.key_expectations import EXPECTED, Console, Session
+from tests.console.recorded_home import RecordedHome
+from tests.console.records import evaluated
+from tests.console.test_actions import PLACES
+from training_core.contract.run_log import RunLogWriter
+
+WIDGETS = (RunTable, RecordTable, DetailPane, LogPane, FormRows)
+"""Whose keys the help lists beside those of the screen."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures and CSV files go where a person is."""
+    monkeypatch.chdir(tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def session(
+    home: RecordedHome, mode: str, focus: str, size: tuple[int, int] = (120, 40), **options: Any
+) -> AsyncIterator[Session]:
+    """The console on one of its screens."""
+    app = Console(home.path, **options)
+    async with app.run_test(size=size) as pilot:
+        s = Session(app, pilot, home, mode=mode, focus=focus)
+        await s.until(lambda: app.runs is not None and app.jobs is not None, "runs and jobs")
+        app.show(mode)
+        await pilot.pause()
+        s.screen = app.screen
+        await s.return_to_screen()
+        yield s
+
+
+async def test_keys_that_count_everywhere(recorded_home: RecordedHome) -> None:
+    async with session(recorded_home, "runs", "#runs-table") as s:
+        await s.walk_everywhere()
+        assert s.walked == {f"app.{action.name}" for action in PLACES["app"][0]}
+
+
+async def test_keys_of_runs(recorded_home: RecordedHome) -> None:
+    async with session(recorded_home, "runs", "#runs-table", (100, 40)) as s:
+        assert isinstance(s.screen, RunsScreen)
+        table = s.screen.table
+        await s.until(lambda: len(table.lines) == 7, "local runs and the one of MLflow")
+        await s.walk("runs")
+        assert {f"runs.{action.name}" for action in PLACES["runs"][0]} <= s.walked
+
+
+async def test_keys_of_live(recorded_home: RecordedHome) -> None:
+    ids = recorded_home.ids
+    async with session(recorded_home, "live", "MetricChart", (100, 30)) as s:
+        screen = s.screen
+        assert isinstance(screen, LiveScreen)
+
+        async def watch(*names: str) -> None:
+            s.app.show_live(*(ids[name] for name in names))
+            await s.until(lambda: len(screen.views) == len(names), "the runs are read")
+            await s.until(lambda: screen.current and screen.grid.charts, "charts")
+
+        await watch("running")
+        await s.walk("live")
+        s.focus = "#live-log"
+        await s.return_to_screen()
+        await s.walk_widget()
+        s.focus = "MetricChart"
+        await watch("failed")
+        await s.walk("live", only_new=True)
+        await watch("running", "crashed")
+        await s.walk("live", only_new=True)
+        assert {f"live.{action.name}" for action in PLACES["live"][0]} <= s.walked
+
+
+async def test_keys_of_checkpoints(recorded_home: RecordedHome) -> None:
+    async with session(recorded_home, "checkpoints", "#checkpoints-table", (100, 24)) as s:
+        screen = s.screen
+        assert isinstance(screen, CheckpointsScreen)
+        screen.show_run(recorded_home.ids["finished"])
+        await s.until(lambda: screen.run_id == recorded_home.ids["finished"], "the finished run")
+        await s.walk("checkpoints")
+        s.focus = "#checkpoints-detail"
+        await s.walk_widget()
+        assert {f"checkpoints.{action.name}" for action in PLACES["checkpoints"][0]} <= s.walked
+
+
+async def test_keys_of_models(recorded_home: RecordedHome) -> None:
+    async with session(recorded_home, "models", "#models-table", (100, 24)) as s:
+        screen = s.screen
+        assert isinstance(screen, ModelsScreen)
+        await s.until(lambda: screen.models, "the models")
+        await s.walk("models")
+        assert {f"models.{action.name}" for action in PLACES["models"][0]} <= s.walked
+
+
+async def test_keys_of_evaluate_and_of_the_jobs_panel(recorded_home: RecordedHome) -> None:
+    failed = evaluated(recorded_home.path, "campus@champion")
+    failed.result_path.unlink()
+    failed.log_path.unlink()
+    with RunLogWriter(failed.log_path) as log:
+        log.append("state", status="running")
+        log.append("state", status="failed", reason="It broke", exit_code=1)
+    async with session(recorded_home, "evaluate", "#evaluate-table", (100, 30)) as s:
+        screen = s.screen
+        assert isinstance(screen, EvaluateScreen)
+        await s.until(lambda: len(screen.table.rows) == 2, "the evaluations")
+        await s.walk("evaluate")
+        assert {f"evaluate.{action.name}" for action in PLACES["evaluate"][0]} <= s.walked
+
+        async def open_panel() -> None:
+            await s.press("J")
+            panel = await s.gives(JobsPanel)
+            await s.until(lambda: len(panel.table.rows) == 2, "the jobs")
+
+        for action in await help_of(s, open_panel):
+            for key in action.keys.split(","):
+                await open_panel()
+                await s.press_expected(f"jobs.{action.name}", key)
+                s.app.show("evaluate")
+                await s.return_to_screen()
+        assert {f"jobs.{action.name}" for action in PLACES["jobs"][0]} <= s.walked
+
+
+async def test_keys_of_configure(recorded_home: RecordedHome) -> None:
+    async with session(recorded_home, "configure", "#form-rows", (100, 30)) as s:
+        screen = s.screen
+        assert isinstance(screen, ConfigureScreen)
+        await s.until(lambda: screen.document is not None, "the document")
+        await s.walk("configure")
+        assert {f"configure.{action.name}" for action in PLACES["configure"][0]} <= s.walked
+
+
+async def help_of(s: Session, open_panel: Callable[[], Awaitable[None]]) -> Sequence[Action]:
+    """What the help of the panel names."""
+    await open_panel()
+    await s.press("question_mark")
+    page = await s.gives(HelpPage)
+    await s.return_to_screen()
+    return page._own
+
+
+def test_the_table_names_nothing_that_is_no_action() -> None:
+    actions = {f"{place}.{action.name}" for place, found in PLACES.items() for action in found[0]}
+    widgets = {
+        f"{widget.__name__}.{binding.description}"
+        for widget in WIDGETS
+        for binding in BindingsMap(widget.BINDINGS).shown_keys
+        if binding.description
+    }
+    assert EXPECTED.keys() - actions - widgets == set()
