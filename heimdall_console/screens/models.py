@@ -143,9 +143,10 @@ class ModelsScreen(ModelsActions):
 
     def _go_to_chosen(self) -> None:
         selection = self.console_app.selection
-        name, selection.model = selection.model, ""
-        if not name:
+        name = selection.model
+        if not name or not self._is_read:
             return
+        selection.model = ""
         for model in self.models:
             if model.name == name:
                 self._folded.discard(name)
