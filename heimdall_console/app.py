@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from heimdall_console.actions import everywhere
@@ -188,17 +189,17 @@ class HeimdallApp(Navigation):
         from heimdall_console.screens.dialogs.action_palette import ActionPalette
 
         screen = self.screen
-        if not isinstance(screen, BaseScreen):
+        if not isinstance(screen, BaseScreen | JobsView):
             return
+        always = self.with_keys("app", everywhere.ACTIONS) if isinstance(screen, BaseScreen) else ()
+        actions = [a for a in (*screen.possible_actions(), *always) if a.name != "command_palette"]
 
         async def do(action: "Action | None") -> None:
             if action is not None:
                 is_own = hasattr(screen, f"action_{action.name}")
                 await self.run_action(action.name, default_namespace=screen if is_own else self)
 
-        always = self.with_keys("app", everywhere.ACTIONS)
-        others = [action for action in always if action.name != "command_palette"]
-        self.push_screen(ActionPalette([*screen.possible_actions(), *others]), do)
+        self.push_screen(ActionPalette(actions), do)
 
     def action_hide_guide(self) -> None:
         """Say no more of the tour."""
@@ -206,6 +207,11 @@ class HeimdallApp(Navigation):
             self.guide.is_wanted = False
             for screen in self.open_screens():
                 screen.follow_guide()
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Whoever quits while a dialog opens takes its widgets away from under it.
+        if not (self._exit and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     async def action_quit(self) -> None:
         """Leave; the last line on the terminal says what keeps running."""

@@ -53,6 +53,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         in_footer=True,
     ),
     Action(
+        name="command_palette",
+        title="all actions",
+        keys="ctrl+p",
+        help="Find an action of the panel by typing a part of its name.",
+        priority=True,
+    ),
+    Action(
         name="close",
         title="close",
         keys="escape,J,q",

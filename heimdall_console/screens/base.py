@@ -56,6 +56,10 @@ class JobsView:
     def jobs_changed(self, jobs: Sequence["JobRow"]) -> None:
         """The jobs of this home have changed."""
 
+    def possible_actions(self) -> list[Action]:
+        """What can be done there."""
+        return []
+
 
 class BaseScreen(LeavesOnce, Screen[None]):
     """One of the six screens; subclasses fill `compose_body` and the hooks."""
@@ -192,7 +196,7 @@ class BaseScreen(LeavesOnce, Screen[None]):
         yield KeyHints()
 
     def on_mount(self) -> None:
-        """Show what is known already."""
+        """Show what is known already; Textual calls this beside the `on_mount` of a subclass."""
         app = self.console_app
         self.set_class(app.ascii_only, "-ascii")
         bar = self.query_one(TopBar)

@@ -26,6 +26,7 @@ from heimdall_console.widgets.record_table import RecordTable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from heimdall_console.actions.action import Action
     from heimdall_console.app import HeimdallApp
     from heimdall_console.job_rows import JobRow
 
@@ -76,8 +77,7 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         """Show what is known."""
         app = self.console_app
         self.set_class(app.ascii_only, "-ascii")
-        actions = app.with_keys("jobs", ACTIONS)
-        shown = [action for action in actions if not (action.writes and app.readonly)]
+        shown = [action for action in self.possible_actions() if action.in_footer]
         self.query_one(KeyHints).show_actions(shown, ())
         self.table.focus()
         self.jobs_changed(app.jobs or ())
@@ -152,6 +152,11 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         writes = any(own.writes and own.name == action for own in ACTIONS)
         return not (writes and self.console_app.readonly)
 
+    def possible_actions(self) -> "list[Action]":
+        """What can be done here, with the keys that the person has given."""
+        actions = self.console_app.with_keys("jobs", ACTIONS)
+        return [action for action in actions if self.check_action(action.name, ())]
+
     def action_open_result(self) -> None:
         """Go to what the job made."""
         job, app = self._jobs.get(self.table.key), self.console_app
@@ -213,8 +218,11 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         from heimdall_console.screens.dialogs.help_page import HelpPage
 
         keys = [(b.key, b.description) for b in self.table._bindings.shown_keys if b.description]
-        actions = self.console_app.with_keys("jobs", ACTIONS)
-        self.app.push_screen(HelpPage("Jobs", self.ABOUT, keys, actions, ()))
+        self.app.push_screen(HelpPage("Jobs", self.ABOUT, keys, self.possible_actions(), ()))
+
+    def action_command_palette(self) -> None:
+        """Find an action of the panel."""
+        self.console_app.action_command_palette()
 
     def action_close(self) -> None:
         """Close the panel."""

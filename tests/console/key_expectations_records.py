@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 from heimdall_console.checkpoint_trash import list_trash
 from heimdall_console.screens.checkpoints import CheckpointsScreen
+from heimdall_console.screens.dialogs.action_palette import ActionPalette
 from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
 from heimdall_console.screens.dialogs.error_page import ErrorPage
 from heimdall_console.screens.dialogs.help_page import HelpPage
@@ -521,6 +522,16 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(HelpPage)
+
+
+@expects("jobs.command_palette")
+async def _(s: Session, key: str) -> None:
+    path = jobs(s)._jobs[at_row(s, 0).key].path
+    await s.press(key)
+    palette = await s.gives(ActionPalette)
+    assert "cancel" in {action.name for action in palette._actions.values()}
+    await s.press(*"copy", "enter")
+    await s.until(lambda: s.copied() == str(path), "what the action does")
 
 
 @expects("jobs.close")

@@ -10,6 +10,7 @@ from textual.binding import BindingsMap
 
 from heimdall_console.actions.action import Action
 from heimdall_console.screens.checkpoints import CheckpointsScreen
+from heimdall_console.screens.compare import CompareScreen
 from heimdall_console.screens.configure import ConfigureScreen
 from heimdall_console.screens.dialogs.help_page import HelpPage
 from heimdall_console.screens.evaluate import EvaluateScreen
@@ -17,6 +18,7 @@ from heimdall_console.screens.jobs import JobsPanel
 from heimdall_console.screens.live import LiveScreen
 from heimdall_console.screens.models import ModelsScreen
 from heimdall_console.screens.runs import RunsScreen
+from heimdall_console.screens.tracked_run import TrackedRunScreen
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.form_rows import FormRows
 from heimdall_console.widgets.log_pane import LogPane
@@ -26,6 +28,7 @@ from tests.console import (  # noqa: F401  (they fill the table)
     key_expectations_configure,
     key_expectations_everywhere,
     key_expectations_live,
+    key_expectations_over_runs,
     key_expectations_records,
     key_expectations_runs,
 )
@@ -74,6 +77,30 @@ async def test_keys_of_runs(recorded_home: RecordedHome) -> None:
         await s.until(lambda: len(table.lines) == 7, "local runs and the one of MLflow")
         await s.walk("runs")
         assert {f"runs.{action.name}" for action in PLACES["runs"][0]} <= s.walked
+
+
+async def test_keys_over_runs(recorded_home: RecordedHome) -> None:
+    ids = recorded_home.ids
+    async with session(recorded_home, "runs", "#runs-table", (120, 30)) as s:
+        runs = s.screen
+        assert isinstance(runs, RunsScreen)
+        await s.until(lambda: len(runs.table.lines) == 7, "local runs and the one of MLflow")
+        runs.table.marked = {ids["finished"], ids["crashed"]}
+        await s.press("c")
+        compared = s.screen = await s.gives(CompareScreen)
+        await s.until(lambda: len(compared._histories) == 2, "both curves")
+        s.focus = "#compare-table"
+        await s.walk("compare")
+        assert {f"compare.{action.name}" for action in PLACES["compare"][0]} <= s.walked
+        await s.press("escape")
+        runs.table.marked.clear()
+        assert runs.table.go_to(f"mlflow:{s.reader.RUN_ID}")
+        await s.press("enter")
+        tracked = s.screen = await s.gives(TrackedRunScreen)
+        await s.until(lambda: len(tracked._histories) == 30, "its curves")
+        s.focus = ""
+        await s.walk("tracked_run")
+        assert {f"tracked_run.{action.name}" for action in PLACES["tracked_run"][0]} <= s.walked
 
 
 async def test_keys_of_live(recorded_home: RecordedHome) -> None:
@@ -176,3 +203,4 @@ def test_the_table_names_nothing_that_is_no_action() -> None:
         if binding.description
     }
     assert EXPECTED.keys() - actions - widgets == set()
+    assert actions - EXPECTED.keys() == set()
