@@ -83,7 +83,6 @@ class CheckpointsScreen(CheckpointsActions):
 
     def on_mount(self) -> None:
         """Begin with what is remembered."""
-        super().on_mount()
         saved = self.console_app.preferences
         self.sort_id = str(saved.get(_SECTION, "sort", "step"))
         self.is_descending = bool(saved.get(_SECTION, "descending", True))

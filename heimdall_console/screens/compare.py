@@ -86,7 +86,6 @@ class CompareScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """Begin to read the curves, each run by itself."""
-        super().on_mount()
         for row in self.rows:
             self._read(row)
         self._fill_table()

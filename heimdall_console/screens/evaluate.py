@@ -118,7 +118,6 @@ class EvaluateScreen(EvaluateActions):
 
     def on_mount(self) -> None:
         """Begin empty."""
-        super().on_mount()
         self._pane = str(self.console_app.preferences.get("evaluate", "pane", "distribution"))
         if self._pane not in _PANES:
             self._pane = "distribution"

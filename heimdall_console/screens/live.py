@@ -89,7 +89,6 @@ class LiveScreen(LiveWatching):
 
     def on_mount(self) -> None:
         """Begin without a run."""
-        super().on_mount()
         self.arrange_parts()
 
     def on_resize(self) -> None:

@@ -74,7 +74,6 @@ class ModelsScreen(ModelsActions):
 
     def on_mount(self) -> None:
         """Begin empty."""
-        super().on_mount()
         self.table.focus()
         self._show_rows()
 

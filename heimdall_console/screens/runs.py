@@ -85,7 +85,6 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
 
     def on_mount(self) -> None:
         """Begin with what is remembered."""
-        super().on_mount()
         self.query_one("#runs-problem").display = False
         self.query_one("#runs-empty").display = False
         self.query_one(Welcome).display = False

@@ -88,7 +88,6 @@ class TrackedRunScreen(BaseScreen):
 
     def on_mount(self) -> None:
         """Show what the list knows, and ask for the rest."""
-        super().on_mount()
         self._show_title()
         self._show_parts()
         self._show_facts()

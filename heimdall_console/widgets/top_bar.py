@@ -35,22 +35,22 @@ class TopBar(LinkLine):
         words = [run.status.value for run in runs]
         running = sum(word in ("running", "starting", "paused") for word in words)
         self._counts = (running, words.count("queued"))
-        self.arrange()
+        self._fill()
 
     def show_marks(self, marks: Sequence[str]) -> None:
         """Words to be seen on every screen, such as "read only"."""
         self._marks = tuple(marks)
-        self.arrange()
+        self._fill()
 
     def on_mount(self) -> None:
         """Fill the line once its width is known."""
-        self.arrange()
+        self._fill()
 
     def on_resize(self) -> None:
         """Fill the line again."""
-        self.arrange()
+        self._fill()
 
-    def arrange(self) -> None:
+    def _fill(self) -> None:
         """Choose how much there is room for."""
         work = self._work("running", "queued")
         brief = self._work("run", "wait")

@@ -54,7 +54,6 @@ class ExtendRun(Dialog[Extension]):
 
     def on_mount(self) -> None:
         """Say what is asked as it stands."""
-        super().on_mount()
         self._show()
 
     @on(Input.Changed)

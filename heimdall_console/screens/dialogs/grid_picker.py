@@ -57,7 +57,6 @@ class GridPicker(Dialog[Shape]):
 
     def on_mount(self) -> None:
         """Show the shape that is in use."""
-        super().on_mount()
         self._show()
 
     def action_change(self, columns: int, rows: int) -> None:

@@ -25,7 +25,6 @@ class SortPicker(ChoicePicker):
 
     def on_mount(self) -> None:
         """Say what is sorted by now."""
-        super().on_mount()
         way = "largest first" if self._is_descending else "smallest first"
         now = f"now by {shown_name(self._current)}, {way}"
         self.query_one(".dialog").border_subtitle = Content(plain(now))

@@ -68,7 +68,6 @@ class StopRun(Dialog[Way]):
 
     def on_mount(self) -> None:
         """Begin at the gentlest way."""
-        super().on_mount()
         options = self.query_one(OptionList)
         options.highlighted = 0
         options.focus()
