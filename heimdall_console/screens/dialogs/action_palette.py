@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 from textual import on
+from textual.app import ComposeResult
 from textual.widgets import Input, OptionList, Static
 
 from heimdall_console.actions.action import Action, keys_text
@@ -33,12 +34,9 @@ class ActionPalette(SearchedList[Action]):
         super().__init__("All actions", choices, "enter  do it    esc  leave")
         self._all = list(self._choices)
 
-    def on_mount(self) -> None:
-        """Show everything."""
-        self.query_one(".dialog").mount(
-            Static(id="about", markup=False), after=self.query_one("#found")
-        )
-        super().on_mount()
+    def compose_below(self) -> ComposeResult:
+        """What the action under the cursor does."""
+        yield Static(id="about", markup=False)
 
     def show_found(self, text: str, highlighted: str = "") -> None:
         """What holds the words in its title comes first."""

@@ -66,13 +66,17 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
             box.border_title = Content(plain(self._heading))
             yield TextField(placeholder="type a part of a name", id="search")
             yield OptionList(id="found", markup=False)
+            yield from self.compose_below()
             yield Static(self._hint, classes="dialog--hint", markup=False)
 
     def on_mount(self) -> None:
         """Show everything."""
-        super().on_mount()
         self.query_one("#found", OptionList).can_focus = False
         self.show_found("", self.first)
+
+    def compose_below(self) -> ComposeResult:
+        """What stands between the list and the keys; nothing, as a rule."""
+        yield from ()
 
     @on(Input.Changed, "#search")
     def _search(self, event: Input.Changed) -> None:

@@ -19,5 +19,8 @@ class LeavesOnce(_Base):
     """
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        """Leave with a result, where the screen is on top."""
+        """Leave with a result, where the screen is on top; one that is not there yet, a bit later."""
+        if not self.is_mounted:
+            self.call_later(self.dismiss, result)
+            return AwaitComplete()
         return super().dismiss(result) if self.is_active else AwaitComplete()
