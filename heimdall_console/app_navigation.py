@@ -22,7 +22,9 @@ class Selection:
     config_from: str = ""
     """Run whose configuration is to be changed and launched again."""
     config_text: str = ""
-    """Configuration, as TOML, of a run that is only in MLflow."""
+    """Configuration, as TOML, that no run of this disk has."""
+    config_title: str = ""
+    """Where that comes from, for people."""
     model: str = ""
     """Registered model."""
     evaluation: str = ""
@@ -67,9 +69,12 @@ class Navigation(Services):
         self.selection.run_ids = (run_id,) if run_id else self.selection.run_ids
         self.show("checkpoints")
 
-    def show_configure(self, from_run: str = "", text: str = "") -> None:
-        """Set up a run, from another one or from its TOML."""
+    def show_configure(
+        self, from_run: str = "", text: str = "", title: str = "a run in MLflow"
+    ) -> None:
+        """Set up a run, from another one or from TOML that comes from somewhere."""
         self.selection.config_from, self.selection.config_text = from_run, text
+        self.selection.config_title = title
         self.show("configure")
 
     def show_models(self, name: str = "") -> None:

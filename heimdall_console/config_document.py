@@ -86,7 +86,7 @@ def file_origin(path: Path) -> Origin:
 
 
 def text_origin(text: str, title: str) -> Origin:
-    """The configuration of a run that is only in MLflow."""
+    """A configuration that no run of this disk has, such as that of a run in MLflow."""
     return Origin("text", title, text, title)
 
 

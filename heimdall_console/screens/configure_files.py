@@ -38,23 +38,23 @@ class ConfigureFiles(ConfigureFields):
     def on_shown(self) -> None:
         """Begin from the run that another screen has chosen, or from where one was."""
         chosen = self.console_app.selection
-        run_id, text = chosen.config_from, chosen.config_text
+        run_id, text, title = chosen.config_from, chosen.config_text, chosen.config_title
         chosen.config_from = chosen.config_text = ""
         if run_id or text or not self._has_begun:
             # A screen that is new becomes visible twice.
             self._has_begun = True
-            self.start(self._begin_with(run_id, text), group="begin")
+            self.start(self._begin_with(run_id, text, title), group="begin")
         elif self.focused is None:
             self.focus_view()
 
-    async def _begin_with(self, run_id: str, text: str) -> None:
+    async def _begin_with(self, run_id: str, text: str, title: str = "") -> None:
         home = self.console_app.home
 
         def prepare() -> "tuple[ConfigDocument | None, list[Draft]]":
             if self.keeper is None:
                 self.keeper = DraftKeeper(home)
             if text:
-                return ConfigDocument(text_origin(text, "a run in MLflow")), []
+                return ConfigDocument(text_origin(text, title)), []
             if run_id:
                 return ConfigDocument(run_origin(home, run_id)), []
             if self.document is not None:

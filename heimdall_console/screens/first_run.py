@@ -52,4 +52,5 @@ class FirstRun(BaseScreen):
             app.start_job("synth", arguments, f"making the dataset {_DATASET}")
         config = preset_config(_PRESET)
         data = config.data.model_copy(update={"dataset": _DATASET})
-        app.show_configure(text=render_template(config.model_copy(update={"data": data})))
+        text = render_template(config.model_copy(update={"data": data}))
+        app.show_configure(text=text, title="the quickstart")

@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Step:
-    """One hint, shown until the screen of the next step is opened."""
+    """One hint, shown on its screen."""
 
     mode: str
     """Screen that it is about."""
@@ -46,17 +46,15 @@ STEPS: Final[tuple[Step, ...]] = (
 """The steps, in their order."""
 
 
-def step_after(place: int, mode: str) -> int:
-    """The place of the step that is shown when a screen is opened.
+def step_of(mode: str, place: int) -> int:
+    """The place of the step that is about a screen; the one before where none is.
 
     Args:
-        place: The step that was shown.
         mode: The screen.
+        place: The step that was shown.
     """
-    following = place + 1
-    if following < len(STEPS) and STEPS[following].mode == mode:
-        return following
-    return place
+    modes = [step.mode for step in STEPS]
+    return modes.index(mode) if mode in modes else place
 
 
 class Guide:
@@ -72,5 +70,5 @@ class Guide:
         return STEPS[self.place]
 
     def open(self, mode: str) -> None:
-        """A screen is seen; where it is that of the next step, this one is done."""
-        self.place = step_after(self.place, mode)
+        """A screen is seen: what is said is about it, whatever came before."""
+        self.place = step_of(mode, self.place)

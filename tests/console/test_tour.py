@@ -21,7 +21,7 @@ from heimdall_console.actions import everywhere
 from heimdall_console.app import HeimdallApp
 from heimdall_console.run_index import list_runs
 from heimdall_console.tour.example_gpu import NAME as GPU_NAME
-from heimdall_console.tour.guide import STEPS, Guide, step_after
+from heimdall_console.tour.guide import STEPS, Guide, step_of
 from heimdall_console.tour.home_making import make_home
 from heimdall_console.tour.leading import start_replay
 from heimdall_console.tour.recording import LONG, RECORDING, Recording, read_recording
@@ -213,11 +213,9 @@ def test_the_home_of_a_tour_is_removed_with_its_processes(
 def test_the_steps_are_screens_that_exist() -> None:
     assert len(STEPS) == 5
     assert {step.mode for step in STEPS} <= set(everywhere.MODES)
-    place = 0
-    for step in STEPS[1:]:
-        assert step_after(place, "models") == place
-        place = step_after(place, step.mode)
-    assert place == len(STEPS) - 1
+    for place, step in enumerate(STEPS):
+        assert step_of(step.mode, 0) == place
+        assert step_of("models", place) == place
     assert all(len(step.short) <= 56 for step in STEPS)
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from heimdall_console.app import HeimdallApp
+from heimdall_console.screens.configure import ConfigureScreen
 from heimdall_console.widgets.run_table import RunTable
 from heimdall_console.widgets.welcome import Welcome
 from tests.console.programs import TIMEOUT_S
@@ -40,9 +40,13 @@ async def test_an_empty_home_offers_three_ways_in(isolated_home: Path) -> None:
         assert "heimdall-console tour" in next(iter(app._notifications)).message
         await pilot.press("n")
         await settle(pilot, lambda: app.current_mode == "configure")
-        values = tomllib.loads(app.selection.config_text)
-        assert values["data"]["dataset"] == "campus"
-        assert values["trainer"]["max_minutes"] == 1.0
+        configure = app.screen
+        assert isinstance(configure, ConfigureScreen)
+        await settle(pilot, lambda: configure.document is not None)
+        assert configure.document is not None
+        assert configure.document.flat["data.dataset"] == "campus"
+        assert configure.document.flat["trainer.max_minutes"] == 1.0
+        assert configure.document.origin.title == "the quickstart"
         dataset = isolated_home / "datasets" / "campus"
         await settle(pilot, lambda: (dataset / "dataset.toml").is_file())
         await pilot.press("1")
