@@ -245,9 +245,11 @@ class BaseScreen(LeavesOnce, Screen[None]):
         return [action for action in actions if self.check_action(action.name, ())]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Refuse what writes where the console only reads."""
-        writes = any(own.writes and own.name == action for own in self.ACTIONS)
-        return not (writes and self.console_app.readonly)
+        """Refuse what writes where the console only reads, and everything before it is there."""
+        own = next((own for own in self.ACTIONS if own.name == action), None)
+        if own is None:
+            return True
+        return self.is_mounted and not (own.writes and self.console_app.readonly)
 
     @on(LinkLine.Clicked)
     async def _obey_click(self, event: LinkLine.Clicked) -> None:
