@@ -1,5 +1,6 @@
 """What commands leave behind: JSON on standard output, and files that are not overwritten."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ def write_new_file(path: Path, text: str, *, replace: bool) -> None:
         UsageError: It exists and must not be replaced.
         HeimdallError: It cannot be written.
     """
-    if path.exists() and not replace:
+    # Unlike that of a path, this one has no error for a name that is too long.
+    if os.path.exists(path) and not replace:
         raise UsageError(
             f"{path} exists already",
             unharmed="It was not changed",

@@ -1,5 +1,6 @@
 """Where a configuration begins and where it is kept: presets, runs, files, drafts."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -213,7 +214,7 @@ class ConfigureFiles(ConfigureFields):
 
         def there() -> str | None:
             try:
-                return read_text(path) if path.exists() else None
+                return read_text(path) if os.path.exists(path) else None  # no error for a long name
             except ConfigError:
                 return ""
 
