@@ -1,17 +1,22 @@
 """Opening the console in this terminal, and what is left on it afterwards."""
 
 import codecs
+import contextlib
 import os
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from heimdall_console.preferences import Preferences, preferences_path
-from training_core.contract.errors import UsageError
+from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.home import home_path
 
 if TYPE_CHECKING:
     from heimdall_console.tour.guide import Guide
+
+
+_REPAIR_AFTER_S: Final = 3.0
 
 
 def is_screen() -> bool:
@@ -58,8 +63,11 @@ def open_console(
         )
     from heimdall_console.app import HeimdallApp
 
+    home = home or home_path()
+    if not readonly and guide is None:
+        _start_owed_publishers_later(home)
     app = HeimdallApp(
-        home or home_path(),
+        home,
         run_ids=run_ids,
         readonly=readonly,
         ascii_only=ascii_only or not can_show_unicode(),
@@ -71,3 +79,21 @@ def open_console(
     if said:
         sys.stdout.write(f"{said}\n")
     return app.return_code or 0
+
+
+def _start_owed_publishers_later(home: Path) -> None:
+    """Start again the publishers that died, as everybody does who looks at runs.
+
+    It waits until the first screens stand, in a thread that nobody waits for: a home on a file
+    system that hangs must not keep the person from looking, nor from leaving.
+    """
+
+    def work() -> None:
+        from heimdall_console.owed_publishing import start_owed_publishers
+
+        with contextlib.suppress(HeimdallError, OSError):
+            start_owed_publishers(home)
+
+    timer = threading.Timer(_REPAIR_AFTER_S, work)
+    timer.daemon = True
+    timer.start()

@@ -41,25 +41,25 @@ def attach(
     theme: str = THEME,
 ) -> None:
     """Watch a run, whoever started it; leaving never touches it."""
-    from heimdall_console.following import attaching
     from heimdall_console.opening import is_screen, open_console
-    from heimdall_console.owed_publishing import start_owed_publishers
     from training_core.contract.home import home_path
     from training_core.contract.run_dir import find_run
 
     home = home_path()
     found = find_run(home, run)
-    start_owed_publishers(home)
     if is_screen() and not (inline or json):
-        raise typer.Exit(
-            open_console(
-                home=home,
-                run_ids=(found.id,),
-                readonly=readonly,
-                ascii_only=ascii_only,
-                theme=theme,
-            )
+        code = open_console(
+            home=home,
+            run_ids=(found.id,),
+            readonly=readonly,
+            ascii_only=ascii_only,
+            theme=theme,
         )
-    code = attaching.attach(found, as_json=json)
+    else:
+        from heimdall_console.following import attaching
+        from heimdall_console.owed_publishing import start_owed_publishers
+
+        start_owed_publishers(home)
+        code = attaching.attach(found, as_json=json)
     if code:
         raise typer.Exit(code)

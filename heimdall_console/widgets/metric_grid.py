@@ -76,7 +76,12 @@ class MetricGrid(Grid):
     @property
     def charts(self) -> list[MetricChart]:
         """The charts of this page, in their order."""
-        return [chart for chart in self.query(MetricChart) if chart in self._metrics]
+        return [chart for chart in self._made if chart in self._metrics]
+
+    @property
+    def _made(self) -> list[MetricChart]:
+        """Every chart there is; a query would match styles, several times a second."""
+        return [child for child in self.children if isinstance(child, MetricChart)]
 
     def name_of(self, chart: MetricChart | None) -> str:
         """The metric of a chart; empty for one of elsewhere."""
@@ -105,7 +110,7 @@ class MetricGrid(Grid):
         if not self.size.width or self._content is None:
             return
         names, shape = self.shown_names, self.shape
-        charts = list(self.query(MetricChart))
+        charts = self._made
         with self.app.batch_update():
             if shape != self._shape:
                 self._shape = shape
