@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
@@ -48,6 +49,16 @@ def bindings_of(prefix: str, actions: Sequence[Action]) -> list[Binding]:
         for place, key in enumerate(action.keys.split(","))
         if key.strip()
     ]
+
+
+def widget_keys(widget: Widget) -> list[tuple[str, str]]:
+    """Keys of a widget itself, and what they do: those for the same thing together."""
+    found: dict[str, list[str]] = {}
+    # In the order that its class names them, not in that of what it inherits.
+    for own in BindingsMap(type(widget).BINDINGS).shown_keys:
+        if own.description and own in widget._bindings.shown_keys:
+            found.setdefault(own.description, []).append(own.key)
+    return [(",".join(keys), says) for says, keys in found.items()]
 
 
 class JobsView:
@@ -279,11 +290,7 @@ class BaseScreen(LeavesOnce, Screen[None]):
 
         focused = self.focused
         about = str(getattr(focused, "HELP", "") or getattr(focused, "about", "")) or self.ABOUT
-        keys = [
-            (binding.key, binding.description)
-            for binding in (focused._bindings.shown_keys if focused is not None else ())
-            if binding.description
-        ]
+        keys = widget_keys(focused) if focused is not None else []
         always = self.console_app.with_keys("app", everywhere.ACTIONS)
         title = everywhere.MODES[self.NAME]
         self.app.push_screen(HelpPage(title, about, keys, self.possible_actions(), always))

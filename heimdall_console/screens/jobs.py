@@ -12,7 +12,7 @@ from textual.widgets import Static
 from heimdall_console.actions.jobs import ACTIONS
 from heimdall_console.formatting import age, duration
 from heimdall_console.job_text import bar_text, fact_pairs, outcome_text, progress_text
-from heimdall_console.screens.base import JobsView, bindings_of
+from heimdall_console.screens.base import JobsView, bindings_of, widget_keys
 from heimdall_console.screens.dialogs.leaving import LeavesOnce
 from heimdall_console.sources.thread import in_thread
 from heimdall_console.status_text import status_text
@@ -217,7 +217,7 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         """Explain the panel, with every key."""
         from heimdall_console.screens.dialogs.help_page import HelpPage
 
-        keys = [(b.key, b.description) for b in self.table._bindings.shown_keys if b.description]
+        keys = widget_keys(self.table)
         self.app.push_screen(HelpPage("Jobs", self.ABOUT, keys, self.possible_actions(), ()))
 
     def action_command_palette(self) -> None:

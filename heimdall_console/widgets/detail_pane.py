@@ -27,10 +27,10 @@ class DetailPane(VerticalScroll, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "scroll_down", "down"),
         Binding("k,up", "scroll_up", "up"),
-        Binding("g,home", "scroll_home", "to the top", show=False),
-        Binding("G,end", "scroll_end", "to the end", show=False),
-        Binding("pagedown,ctrl+d", "page_down", "a page down", show=False),
-        Binding("pageup,ctrl+u", "page_up", "a page up", show=False),
+        Binding("g,home", "scroll_home", "to the top"),
+        Binding("G,end", "scroll_end", "to the end"),
+        Binding("pagedown,ctrl+d", "page_down", "a page down"),
+        Binding("pageup,ctrl+u", "page_up", "a page up"),
     ]
     DEFAULT_CSS = """
     DetailPane {

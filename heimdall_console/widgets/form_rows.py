@@ -54,8 +54,8 @@ class FormRows(ScrollView, can_focus=True):
         Binding("G,end", "go(-1)", "last field"),
         Binding("right_square_bracket", "section(1)", "next section"),
         Binding("left_square_bracket", "section(-1)", "section before"),
-        Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "a page down"),
+        Binding("pageup,ctrl+u", "page(-1)", "a page up"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "form--cursor",

@@ -34,15 +34,15 @@ class MapView(Chart):
         "A click chooses the nearest session, dragging moves the map, the wheel zooms."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "pan(-1, 0)", "west", show=False),
-        Binding("right", "pan(1, 0)", "east", show=False),
-        Binding("up", "pan(0, 1)", "north", show=False),
-        Binding("down", "pan(0, -1)", "south", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False),
-        Binding("minus", "zoom(-1)", "zoom out", show=False),
-        Binding("0", "show_all", "whole map", show=False),
-        Binding("j", "choose(1)", "next session", show=False),
-        Binding("k", "choose(-1)", "session before", show=False),
+        Binding("left", "pan(-1, 0)", "west"),
+        Binding("right", "pan(1, 0)", "east"),
+        Binding("up", "pan(0, 1)", "north"),
+        Binding("down", "pan(0, -1)", "south"),
+        Binding("plus,equals_sign", "zoom(1)", "zoom in"),
+        Binding("minus", "zoom(-1)", "zoom out"),
+        Binding("0", "show_all", "whole map"),
+        Binding("j", "choose(1)", "next session"),
+        Binding("k", "choose(-1)", "session before"),
     ]
 
     class SessionChosen(Message):

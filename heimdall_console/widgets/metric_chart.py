@@ -36,13 +36,13 @@ class MetricChart(Chart):
         "The wheel zooms around the mouse, dragging moves the range."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move_cursor(-1)", "cursor left", show=False),
-        Binding("right", "move_cursor(1)", "cursor right", show=False),
-        Binding("shift+left", "pan(-1)", "range left", show=False),
-        Binding("shift+right", "pan(1)", "range right", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False),
-        Binding("minus", "zoom(-1)", "zoom out", show=False),
-        Binding("0", "show_all", "whole range", show=False),
+        Binding("left", "move_cursor(-1)", "cursor left"),
+        Binding("right", "move_cursor(1)", "cursor right"),
+        Binding("shift+left", "pan(-1)", "range left"),
+        Binding("shift+right", "pan(1)", "range right"),
+        Binding("plus,equals_sign", "zoom(1)", "zoom in"),
+        Binding("minus", "zoom(-1)", "zoom out"),
+        Binding("0", "show_all", "whole range"),
         Binding("enter", "select", "open the chart", show=False),
     ]
 

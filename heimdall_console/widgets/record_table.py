@@ -42,8 +42,8 @@ class RecordTable(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "next line"),
         Binding("k,up", "move(-1)", "line before"),
-        Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "a page down"),
+        Binding("pageup,ctrl+u", "page(-1)", "a page up"),
         Binding("g,home", "go(0)", "first line"),
         Binding("G,end", "go(-1)", "last line"),
     ]

@@ -34,8 +34,8 @@ class RunTable(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "next run"),
         Binding("k,up", "move(-1)", "run before"),
-        Binding("pagedown,ctrl+d", "page(1)", "a page down", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "a page down"),
+        Binding("pageup,ctrl+u", "page(-1)", "a page up"),
         Binding("g,home", "go(0)", "first run"),
         Binding("G,end", "go(-1)", "last run"),
         Binding("l,right", "shift(1)", "columns to the right"),

@@ -139,8 +139,7 @@ class Session:
             if time.monotonic() > deadline:
                 app = self.app
                 raise AssertionError(f"no {what}: {app.screen}, {app.said}, {app._errors[-1:]}")
-            await asyncio.sleep(0.005)
-            await self.pilot.pause()
+            await asyncio.sleep(0.01)
 
     async def gives(self, kind: type[Wanted], what: str = "") -> Wanted:
         """The dialog or screen that a key opens."""
@@ -153,10 +152,14 @@ class Session:
         await self.until(lambda: any(words in said for said in self.app.said), words)
         self.app.said.clear()
 
-    async def answer(self, text: str) -> None:
-        self.app.screen.query_one(Input).value = text
-        await self.pilot.press("enter")
+    async def types(self, text: str) -> None:
+        """Put a text into the field with the focus, and enter it."""
+        field = self.app.focused
+        if not isinstance(field, Input):
+            field = self.app.screen.query_one(Input)
+        field.value = text
         await self.pilot.pause()
+        await self.pilot.press("enter")
 
     async def goes_to(self, mode: str) -> None:
         await self.until(lambda: self.app.current_mode == mode, f"the screen {mode}")
@@ -227,18 +230,21 @@ class Session:
         await self.return_to_screen()
         return page
 
-    async def walk_widget(self) -> HelpPage:
+    async def walk_widget(self, focus: str = "", *, only_new: bool = False) -> HelpPage:
         """Press every key that the help names for what has the focus."""
+        self.focus = focus or self.focus
         await self.return_to_screen()
         widget = type(self.app.focused).__name__
         page = await self.help()
-        for key, says in page._widget_keys:
-            await self.press_expected(f"{widget}.{says}", key)
+        for keys, says in page._widget_keys:
+            if not only_new or f"{widget}.{says}" not in self.walked:
+                for key in keys.split(","):
+                    await self.press_expected(f"{widget}.{says}", key)
         return page
 
     async def walk(self, place: str, *, only_new: bool = False) -> None:
         """Press every key that the help names, first of the widget, then of the screen."""
-        page = await self.walk_widget()
+        page = await self.walk_widget(only_new=only_new)
         for action in page._own:
             if not only_new or f"{place}.{action.name}" not in self.walked:
                 for key in action.keys.split(","):

@@ -65,6 +65,21 @@ expects("FormRows.first field")(moves(5, 0))
 expects("FormRows.last field")(moves(0, -1))
 
 
+def pages(by: int) -> Expectation:
+    async def expectation(s: Session, key: str) -> None:
+        rows(s).action_go(0 if by > 0 else -1)
+        before, page = rows(s).cursor, rows(s).size.height - 1
+        assert page > 3
+        await s.press(key)
+        assert rows(s).cursor == before + by * page
+
+    return expectation
+
+
+expects("FormRows.a page down")(pages(1))
+expects("FormRows.a page up")(pages(-1))
+
+
 @expects("FormRows.edit")
 async def _(s: Session, key: str) -> None:
     rows(s).go_to(RATE)
@@ -185,7 +200,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     s.widget(Input)
-    await s.press(*"sigma", "enter")
+    await s.types("sigma")
     found = [shown.key for shown in rows(s).lines if shown.field is not None]
     assert found
     assert all("sigma" in name for name in found)
@@ -209,12 +224,12 @@ async def _(s: Session, key: str) -> None:
     before = document(s)
     await s.press(key)
     await s.gives(OfferPicker)
-    await s.press(*"quick", "enter")
+    await s.types("quick")
     await s.until(lambda: document(s) is not before, "another document")
     assert document(s).origin.name == "quick"
     await s.press(key)
     await s.gives(OfferPicker)
-    await s.press(*"default", "enter")
+    await s.types("default")
     await s.until(lambda: document(s).origin.name == "default", "the first one again")
 
 
@@ -235,7 +250,7 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(TextQuestion)
     path = Path.cwd() / "mine.toml"
-    await s.answer(str(path))
+    await s.types(str(path))
     await s.until(path.exists, "the file")
     assert path.read_text() == document(s).text
     set_field(s, RATE, "0.5")

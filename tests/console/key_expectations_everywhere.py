@@ -44,7 +44,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press("slash", key)
     await s.gives(ActionPalette)
-    await s.press(*"registered models", "enter")
+    await s.types("registered models")
     await s.goes_to("models")
 
 

@@ -143,7 +143,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(TextQuestion)
-    await s.answer("3e-4")
+    await s.types("3e-4")
     await s.asks(name="set_learning_rate", value=3e-4)
 
 
@@ -151,7 +151,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(ExtendRun)
-    await s.answer("+20")
+    await s.types("+20")
     planned = live(s).current.history.progress.epochs  # type: ignore[union-attr]
     await s.asks(name="extend_epochs", epochs=planned + 20)
 
@@ -162,7 +162,7 @@ async def _(s: Session, key: str) -> None:
     await s.gives(TextQuestion)
     # Its dataset is not here.
     with patch("heimdall_console.screens.run_control._resume", return_value=True) as resume:
-        await s.answer("90")
+        await s.types("90")
         await s.says("goes on")
     assert resume.call_args.args[:3] == (s.home.path, live(s).current_id, 90)
 
@@ -200,7 +200,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     assert s.widget(Input).id == "live-filter"
-    await s.press(*"learning", "enter")
+    await s.types("learning")
     assert live(s).grid.shown_names == ("learning_rate",)
     live(s).query_one("#live-filter", Input).value = ""
     await s.until(lambda: len(live(s).grid.charts) > 1, "all charts")
@@ -380,7 +380,7 @@ def has_ghost(s: Session) -> bool:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*"long-first", "enter")
+    await s.types("long-first")
     await s.until(lambda: live(s).ghost_id == s.home.ids["crashed"], "it is behind")
     await s.until(lambda: has_ghost(s), "its curve")
 
@@ -402,7 +402,7 @@ async def _(s: Session, key: str) -> None:
     for ids in ((first, s.home.ids["crashed"]), (first,)):
         await s.press(key)
         await s.gives(ChoicePicker)
-        await s.press(*"long-first", "enter")
+        await s.types("long-first")
         await s.until(lambda ids=ids: s.app.selection.run_ids == ids, "the runs")  # type: ignore[misc]
         wanted = len(ids)
         await s.until(lambda wanted=wanted: len(live(s).views) == wanted, "they are read")  # type: ignore[misc]
@@ -416,7 +416,7 @@ async def _(s: Session, key: str) -> None:
     grid.focus_metric(name)
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*"large", "enter")
+    await s.types("large")
     await s.until(lambda: live(s).choices.directions.get(name) == "max", "large is good")
     assert s.app.preferences.get("runs", "directions", {})[name] == "max"
 
@@ -464,7 +464,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     assert s.widget(Input).id == "live-search"
-    await s.press(*"checkpoint", "enter")
+    await s.types("checkpoint")
     line = log(s).pointed_line
     assert line is not None
     assert "checkpoint" in f"{line.kind} {line.text}"

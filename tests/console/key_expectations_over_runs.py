@@ -54,7 +54,7 @@ async def _(s: Session, key: str) -> None:
     wanted = compared(s)._metrics[-1]
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*wanted, "enter")
+    await s.types(wanted)
     await s.until(lambda: wanted in chart(s).header.title, "its curves")
 
 

@@ -51,6 +51,9 @@ expects("RecordTable.next line")(moves(0, 1))
 expects("RecordTable.line before")(moves(1, 0))
 expects("RecordTable.first line")(moves(1, 0))
 expects("RecordTable.last line")(moves(0, -1))
+# All of them fit on a page.
+expects("RecordTable.a page down")(moves(0, -1))
+expects("RecordTable.a page up")(moves(-1, 0))
 
 
 def scrolls(begin: int, direction: int) -> Expectation:
@@ -64,6 +67,25 @@ def scrolls(begin: int, direction: int) -> Expectation:
     return expectation
 
 
+def scrolls_to(begin: str, end: str) -> Expectation:
+    """A key that goes further than a line."""
+
+    async def expectation(s: Session, key: str) -> None:
+        pane = s.widget(DetailPane)
+        last, page = pane.max_scroll_y, pane.scrollable_content_region.height
+        places = {"top": 0, "page": page, "before": last - page, "end": last}
+        assert last > 1
+        pane.scroll_to(y=places[begin], animate=False, force=True, immediate=True)
+        await s.press(key)
+        await s.until(lambda: pane.scroll_y == min(max(0, places[end]), last), "another page")
+
+    return expectation
+
+
+expects("DetailPane.to the top")(scrolls_to("end", "top"))
+expects("DetailPane.to the end")(scrolls_to("top", "end"))
+expects("DetailPane.a page down")(scrolls_to("top", "page"))
+expects("DetailPane.a page up")(scrolls_to("end", "before"))
 expects("DetailPane.down")(scrolls(0, 1))
 expects("DetailPane.up")(scrolls(1, -1))
 
@@ -104,9 +126,9 @@ async def _(s: Session, key: str) -> None:
     at_checkpoint(s, "best")
     await s.press(key)
     await s.gives(TextQuestion)
-    await s.answer("campus")
+    await s.types("campus")
     await s.until(lambda: "alias" in str(s.app.screen.query_one(".dialog").border_title), "alias")
-    await s.answer("champion")
+    await s.types("champion")
     await s.until(lambda: s.app.asked, "a job")
     kind, arguments = s.app.asked.pop()
     assert (kind, arguments.name, arguments.alias) == (  # type: ignore[attr-defined]
@@ -195,7 +217,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*"long-first", "enter")
+    await s.types("long-first")
     await s.until(lambda: checkpoints(s).run_id == s.home.ids["crashed"], "the run")
     await of_run(s, "finished")
 
@@ -285,7 +307,7 @@ async def _(s: Session, key: str) -> None:
     at_version(s)
     await s.press(key)
     await s.gives(TextQuestion)
-    await s.answer("challenger")
+    await s.types("challenger")
     await s.until(lambda: s.app.asked, "a job")
     assert moved(s) == ("challenger", 3)
 
@@ -316,7 +338,7 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(TextQuestion)
     target = s.home.path / "fetched"
-    await s.answer(str(target))
+    await s.types(str(target))
     await s.until(lambda: s.app.asked, "a job")
     kind, arguments = s.app.asked.pop()
     assert (kind, arguments.model, arguments.target) == (  # type: ignore[attr-defined]
@@ -385,11 +407,11 @@ async def _(s: Session, key: str) -> None:
     (s.home.path / "datasets" / "site" / "dataset.toml").write_text("")
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*"long-first", "enter")
+    await s.types("long-first")
     await s.until(
         lambda: "which dataset" in str(s.app.screen.query_one(".dialog").border_title), ""
     )
-    await s.press(*"site", "enter")
+    await s.types("site")
     await s.until(lambda: "sessions" in str(s.app.screen.query_one(".dialog").border_title), "part")
     await s.press("enter")
     await s.until(lambda: s.app.asked, "a job")
@@ -530,7 +552,7 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     palette = await s.gives(ActionPalette)
     assert "cancel" in {action.name for action in palette._actions.values()}
-    await s.press(*"copy", "enter")
+    await s.types("copy")
     await s.until(lambda: s.copied() == str(path), "what the action does")
 
 

@@ -65,6 +65,20 @@ async def _(s: Session, key: str) -> None:
     assert place(s) == len(table(s).lines) - 1 > 3
 
 
+@expects("RunTable.a page down")
+async def _(s: Session, key: str) -> None:
+    table(s).action_go(0)
+    await s.press(key)
+    assert place(s) == len(table(s).lines) - 1, "all of them fit on a page"
+
+
+@expects("RunTable.a page up")
+async def _(s: Session, key: str) -> None:
+    table(s).action_go(-1)
+    await s.press(key)
+    assert place(s) == 0
+
+
 def shown_columns(s: Session) -> list[str]:
     return [placed.column.id for placed in table(s)._placed]
 
@@ -106,7 +120,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     every = len(table(s).lines)
     await s.press(key)
-    await s.press(*"state:failed", "enter")
+    await s.types("state:failed")
     assert 0 < len(table(s).lines) < every
     assert all(line.row and line.row.status == "failed" for line in table(s).lines)
     s.app.screen.query_one("#runs-filter", Input).value = ""
@@ -137,7 +151,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(SortPicker)
-    await s.press(*"name", "enter")
+    await s.types("name")
     await s.until(lambda: s.at(RunsScreen).runs.sort_id == "name", "sorted by name")
     names = [line.row.name for line in table(s).lines if line.row is not None]
     assert names in (sorted(names), sorted(names, reverse=True))
@@ -165,7 +179,7 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     picker = await s.gives(ChoicePicker)
     name = s.at(RunsScreen).runs.metric_names()[-1]
-    await s.press(*name, "enter")
+    await s.types(name)
     context = s.at(RunsScreen).runs.context
     await s.until(lambda: context.metric == name or s.app.screen is not picker, "an answer")
     if isinstance(s.app.screen, ChoicePicker):
@@ -200,7 +214,7 @@ async def _(s: Session, key: str) -> None:
     await s.gives(TextQuestion)
     # Its dataset is not here.
     with patch("heimdall_console.screens.run_control._resume", return_value=True) as resume:
-        await s.answer("100")
+        await s.types("100")
         await s.says("goes on")
     assert resume.call_args.args == (s.home.path, run_id, 100, 60)
 
@@ -275,7 +289,7 @@ async def _(s: Session, key: str) -> None:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(ChoicePicker)
-    await s.press(*"what it does", "enter")
+    await s.types("what it does")
     await s.until(lambda: any(line.row is None for line in table(s).lines), "groups")
     titles = {line.title for line in table(s).lines if line.row is None}
     assert {"running", "failed"} <= titles
@@ -331,9 +345,9 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.gives(TextQuestion)
     with patch.object(s.app, "read_tracking_at") as read:
-        await s.answer("nonsense")
+        await s.types("nonsense")
         assert isinstance(s.app.screen, TextQuestion), "no address"
-        await s.answer("http://mlflow.test:5000")
+        await s.types("http://mlflow.test:5000")
         await s.until(lambda: read.called, "another server is read")
     assert read.call_args.args == ("http://mlflow.test:5000",)
 

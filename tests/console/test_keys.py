@@ -22,9 +22,12 @@ from heimdall_console.screens.tracked_run import TrackedRunScreen
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.form_rows import FormRows
 from heimdall_console.widgets.log_pane import LogPane
+from heimdall_console.widgets.map_view import MapView
+from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.record_table import RecordTable
 from heimdall_console.widgets.run_table import RunTable
 from tests.console import (  # noqa: F401  (they fill the table)
+    key_expectations_charts,
     key_expectations_configure,
     key_expectations_everywhere,
     key_expectations_live,
@@ -38,7 +41,7 @@ from tests.console.records import evaluated
 from tests.console.test_actions import PLACES
 from training_core.contract.run_log import RunLogWriter
 
-WIDGETS = (RunTable, RecordTable, DetailPane, LogPane, FormRows)
+WIDGETS = (RunTable, RecordTable, DetailPane, LogPane, FormRows, MetricChart, MapView)
 """Whose keys the help lists beside those of the screen."""
 
 
@@ -92,6 +95,7 @@ async def test_keys_over_runs(recorded_home: RecordedHome) -> None:
         s.focus = "#compare-table"
         await s.walk("compare")
         assert {f"compare.{action.name}" for action in PLACES["compare"][0]} <= s.walked
+        await s.walk_widget("#compare-chart")
         await s.press("escape")
         runs.table.marked.clear()
         assert runs.table.go_to(f"mlflow:{s.reader.RUN_ID}")
@@ -116,9 +120,7 @@ async def test_keys_of_live(recorded_home: RecordedHome) -> None:
 
         await watch("running")
         await s.walk("live")
-        s.focus = "#live-log"
-        await s.return_to_screen()
-        await s.walk_widget()
+        await s.walk_widget("#live-log")
         s.focus = "MetricChart"
         await watch("failed")
         await s.walk("live", only_new=True)
@@ -134,8 +136,7 @@ async def test_keys_of_checkpoints(recorded_home: RecordedHome) -> None:
         screen.show_run(recorded_home.ids["finished"])
         await s.until(lambda: screen.run_id == recorded_home.ids["finished"], "the finished run")
         await s.walk("checkpoints")
-        s.focus = "#checkpoints-detail"
-        await s.walk_widget()
+        await s.walk_widget("#checkpoints-detail")
         assert {f"checkpoints.{action.name}" for action in PLACES["checkpoints"][0]} <= s.walked
 
 
@@ -161,6 +162,9 @@ async def test_keys_of_evaluate_and_of_the_jobs_panel(recorded_home: RecordedHom
         await s.until(lambda: len(screen.table.rows) == 2, "the evaluations")
         await s.walk("evaluate")
         assert {f"evaluate.{action.name}" for action in PLACES["evaluate"][0]} <= s.walked
+        await s.press("m")
+        await s.walk_widget("#evaluate-map")
+        s.focus = "#evaluate-table"
 
         async def open_panel() -> None:
             await s.press("J")
