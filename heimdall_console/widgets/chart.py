@@ -133,7 +133,10 @@ class Chart(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """A row of the picture."""
         if self._picture is None or y >= len(self._strips):
-            return Strip.blank(self.size.width, self.visual_style.rich_style)
+            blank = Strip.blank(self.size.width, self.visual_style.rich_style)
+            for line_filter in self.get_line_filters():
+                blank = blank.apply_filter(line_filter, self._background())
+            return blank
         strip = self._strips[y]
         if strip is None:
             segments = [Segment(text, self._style(name)) for text, name in self._picture.row(y)]
