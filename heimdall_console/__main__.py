@@ -4,6 +4,8 @@ import codecs
 import os
 import sys
 
+from heimdall_console.ascii_text import SIGNS
+
 _WELCOME = """\
 heimdall-console trains, checks and registers radio localization models.
 
@@ -15,15 +17,12 @@ heimdall-console trains, checks and registers radio localization models.
 heimdall-console --help lists every command; each has --help with examples.
 """
 
-# What our own texts hold, for terminals that show ASCII only; as wide as it was.
-_ASCII = {"…": "~", "—": "-", "→": ">", "‖": "|", "²": "2", "°": "d", "∞": "I"}
-
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]
-    return "".join(_ASCII.get(character, "?") for character in characters), error.end
+    return "".join(SIGNS.get(character, "?") for character in characters), error.end
 
 
 def main() -> int:

@@ -4,46 +4,16 @@ from typing import Any, Final
 
 from rich.cells import cell_len
 
-# As wide as what they stand for.
-_SIGNS: Final = str.maketrans(
-    {
-        "…": "~",
-        "—": "-",
-        "–": "-",
-        "−": "-",
-        "→": ">",
-        "←": "<",
-        "↑": "^",
-        "↓": "v",
-        "×": "x",
-        "·": ".",
-        "•": "*",
-        "●": "*",
-        "○": "o",
-        "■": "#",
-        "‖": "|",
-        "✓": "+",
-        "✗": "x",
-        "▌": "|",
-        "│": "|",
-        "─": "-",
-        "²": "2",
-        "°": "d",
-        "∞": "I",
-        "▲": "^",
-        "▼": "v",
-        "▸": ">",
-        "▾": "v",
-        "\u00a0": " ",
-    }
-)
+from heimdall_console.ascii_text import SIGNS
+
+_TABLE: Final = str.maketrans(SIGNS)
 
 
 def in_ascii(text: str) -> str:
     """The text in as many columns, without a character that ASCII lacks."""
     if text.isascii():
         return text
-    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_SIGNS))
+    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_TABLE))
 
 
 def ascii_driver(driver_class: type[Any]) -> type[Any]:
