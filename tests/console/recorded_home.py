@@ -93,6 +93,7 @@ def make_recorded_home(home: Path) -> RecordedHome:
     hostile = _write(writer, runs[DIVERGED], ids["hostile"], starts["hostile"], "hostile")
     _make_hostile(hostile)
     queued = writer.make(runs[BASELINE], ids["queued"], starts["queued"], "campus-seed-7")
+    _keep_to_itself(queued)
     _queue(home, queued, starts["queued"])
     write_jobs(writer, starts["finished"] + _HOUR_S, lambda time_s: "20261123-170000-00abcd")
     return made
@@ -125,6 +126,7 @@ def _write(
     until: float = float("inf"),
 ) -> RunDir:
     run = writer.make(recorded, run_id, begun, name)
+    _keep_to_itself(run)
     steps = 0
     kept = []
     for record in recorded.records:
@@ -138,6 +140,15 @@ def _write(
     writer.write_log(run, recorded, kept, begun)
     os.utime(run.log_path, (begun + kept[-1]["t"],) * 2)
     return run
+
+
+def _keep_to_itself(run: RunDir) -> None:
+    """Nothing is published: a console would start a publisher for what has ended."""
+    config = run.config_path.read_text()
+    assert "[tracking]\nenabled = true" in config
+    run.config_path.write_text(
+        config.replace("[tracking]\nenabled = true", "[tracking]\nenabled = false")
+    )
 
 
 def _make_hostile(run: RunDir) -> None:
