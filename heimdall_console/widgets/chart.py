@@ -12,7 +12,11 @@ from textual.geometry import Region, Spacing
 from textual.strip import Strip
 from textual.widget import Widget
 
+from heimdall_console.widgets.ink import SERIES, Ink
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
     from textual import events
 
@@ -22,61 +26,45 @@ if TYPE_CHECKING:
 _NO_GUTTER: Final = Spacing()
 _DIM_SHARE: Final = 0.55
 _NEAR_CELLS: Final = 6  # moving the cursor of the terminal costs about as much as these
-_SERIES: Final = tuple(f"series-{number}" for number in range(1, 9))
-_NAMES: Final = (
-    *("axis", "grid", "label", "unit", "legend", "legend-value", "note", "alert", "best"),
-    *("cursor", "cursor-label", "reference", "other", "rule", "rule-focused"),
-    *("title", "title-focused", "value", "trend", "receiver", "truth", "estimate", "error"),
-    *_SERIES,
-)
 
 
 class Chart(Widget, can_focus=True):
     """Draws when its data, its view or its size changed, and never otherwise.
 
-    A style of a picture is a component class `chart--<name>`. Of each, `<name>-raw` and
-    `<name>-ghost` are dimmer and `<name>-mark` is bold.
+    Styles of a picture are names of `INKS`. Of each, `<name>-raw` and `<name>-ghost` are dimmer
+    and `<name>-mark` is bold.
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{name}" for name in _NAMES}
-    DEFAULT_CSS = """
-    Chart {
-        width: 1fr;
-        height: 1fr;
-        color: $foreground;
-        & > .chart--axis { color: $chart-axis 60%; }
-        & > .chart--grid { color: $chart-grid; }
-        & > .chart--label { color: $chart-axis; }
-        & > .chart--unit { color: $chart-axis 70%; }
-        & > .chart--legend { color: $foreground; }
-        & > .chart--legend-value { color: $foreground; text-style: bold; }
-        & > .chart--note { color: $muted; }
-        & > .chart--alert { color: $warning; }
-        & > .chart--best { color: $chart-best; }
-        & > .chart--cursor { color: $accent; }
-        & > .chart--cursor-label { color: $accent; text-style: bold; }
-        & > .chart--reference { color: $chart-axis; }
-        & > .chart--other { color: $chart-axis; }
-        & > .chart--rule { color: $chart-grid; }
-        & > .chart--rule-focused { color: $accent; }
-        & > .chart--title { color: $foreground; }
-        & > .chart--title-focused { color: $accent; text-style: bold; }
-        & > .chart--value { color: $foreground; text-style: bold; }
-        & > .chart--trend { color: $muted; }
-        & > .chart--receiver { color: $map-receiver; }
-        & > .chart--truth { color: $map-truth; }
-        & > .chart--estimate { color: $map-estimate; }
-        & > .chart--error { color: $map-error; }
-        & > .chart--series-1 { color: $series-1; }
-        & > .chart--series-2 { color: $series-2; }
-        & > .chart--series-3 { color: $series-3; }
-        & > .chart--series-4 { color: $series-4; }
-        & > .chart--series-5 { color: $series-5; }
-        & > .chart--series-6 { color: $series-6; }
-        & > .chart--series-7 { color: $series-7; }
-        & > .chart--series-8 { color: $series-8; }
+    INKS: ClassVar["Mapping[str, Ink]"] = {
+        "axis": Ink("chart-axis", share=0.6),
+        "grid": Ink("chart-grid"),
+        "label": Ink("chart-axis"),
+        "unit": Ink("chart-axis", share=0.7),
+        "legend": Ink("foreground"),
+        "legend-value": Ink("foreground", bold=True),
+        "note": Ink("muted"),
+        "alert": Ink("warning"),
+        "best": Ink("chart-best"),
+        "cursor": Ink("accent"),
+        "cursor-label": Ink("accent", bold=True),
+        "reference": Ink("chart-axis"),
+        "other": Ink("chart-axis"),
+        "rule": Ink("chart-grid"),
+        "rule-focused": Ink("accent"),
+        "title": Ink("foreground"),
+        "title-focused": Ink("accent", bold=True),
+        "value": Ink("foreground", bold=True),
+        "trend": Ink("muted"),
+        "receiver": Ink("map-receiver"),
+        "truth": Ink("map-truth"),
+        "estimate": Ink("map-estimate"),
+        "error": Ink("map-error"),
+        **SERIES,
     }
+    """Name of a style in pictures → how it is written."""
+    DEFAULT_CSS = """
+    Chart { width: 1fr; height: 1fr; color: $foreground; }
     """
 
     def __init__(
@@ -189,8 +177,9 @@ class Chart(Widget, can_focus=True):
         return style
 
     def _resolve(self, name: str) -> Style:
-        if name in _NAMES:
-            return self.get_component_rich_style(f"chart--{name}")
+        ink = self.INKS.get(name)
+        if ink is not None:
+            return ink.style(self.app.theme_variables, self._background())
         base, _, variant = name.rpartition("-")
         if not base:
             return self.visual_style.rich_style
