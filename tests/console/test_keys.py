@@ -1,7 +1,8 @@
 """Every key that the help names does what the help says of it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from textual.binding import BindingsMap
 
 from heimdall_console.actions.action import Action
+from heimdall_console.screens import dialogs
 from heimdall_console.screens.checkpoints import CheckpointsScreen
 from heimdall_console.screens.compare import CompareScreen
 from heimdall_console.screens.configure import ConfigureScreen
+from heimdall_console.screens.dialogs.dialog import Dialog
 from heimdall_console.screens.dialogs.help_page import HelpPage
 from heimdall_console.screens.evaluate import EvaluateScreen
 from heimdall_console.screens.jobs import JobsPanel
@@ -29,6 +32,7 @@ from heimdall_console.widgets.run_table import RunTable
 from tests.console import (  # noqa: F401  (they fill the table)
     key_expectations_charts,
     key_expectations_configure,
+    key_expectations_dialogs,
     key_expectations_everywhere,
     key_expectations_live,
     key_expectations_over_runs,
@@ -68,7 +72,7 @@ async def session(
 
 
 async def test_keys_that_count_everywhere(recorded_home: RecordedHome) -> None:
-    async with session(recorded_home, "runs", "#runs-table") as s:
+    async with session(recorded_home, "runs", "#runs-table", (80, 24)) as s:
         await s.walk_everywhere()
         assert s.walked == {f"app.{action.name}" for action in PLACES["app"][0]}
 
@@ -198,13 +202,36 @@ async def help_of(s: Session, open_panel: Callable[[], Awaitable[None]]) -> Sequ
     return page._own
 
 
+def own_keys(widget: type[Any]) -> list[tuple[str, str]]:
+    """Keys that a class itself declares and describes: the key, and what it does."""
+    bindings = BindingsMap(widget.__dict__.get("BINDINGS", ()))
+    return [(key, binding.description) for key, binding in bindings if binding.description]
+
+
+async def test_keys_of_dialogs(recorded_home: RecordedHome) -> None:
+    for module in Path(dialogs.__path__[0]).glob("*.py"):
+        import_module(f"{dialogs.__name__}.{module.stem}")
+    with_keys = {found for found in (Dialog, *subclasses(Dialog)) if own_keys(found)}
+    assert with_keys == set(key_expectations_dialogs.DIALOGS)
+    async with session(recorded_home, "runs", "#runs-table", (80, 24)) as s:
+        for dialog in key_expectations_dialogs.DIALOGS:
+            for key, says in own_keys(dialog):
+                await s.press_expected(f"{dialog.__name__}.{says}", key)
+
+
+def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    """All of them, near and far."""
+    for found in kind.__subclasses__():
+        yield found
+        yield from subclasses(found)
+
+
 def test_the_table_names_nothing_that_is_no_action() -> None:
     actions = {f"{place}.{action.name}" for place, found in PLACES.items() for action in found[0]}
     widgets = {
-        f"{widget.__name__}.{binding.description}"
-        for widget in WIDGETS
-        for binding in BindingsMap(widget.BINDINGS).shown_keys
-        if binding.description
+        f"{widget.__name__}.{says}"
+        for widget in (*WIDGETS, *key_expectations_dialogs.DIALOGS)
+        for _, says in own_keys(widget)
     }
     assert EXPECTED.keys() - actions - widgets == set()
     assert actions - EXPECTED.keys() == set()
