@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.binding import BindingsMap
 
 from heimdall_console.actions import action as names_of_keys
 from heimdall_console.actions import (
@@ -34,6 +35,18 @@ from heimdall_console.screens.live import LiveScreen
 from heimdall_console.screens.models import ModelsScreen
 from heimdall_console.screens.runs import RunsScreen
 from heimdall_console.screens.tracked_run import TrackedRunScreen
+from heimdall_console.widgets.artifact_tree import ArtifactTree
+from heimdall_console.widgets.config_editor import ConfigEditor
+from heimdall_console.widgets.detail_pane import DetailPane
+from heimdall_console.widgets.form_rows import FormRows
+from heimdall_console.widgets.hardware_panel import HardwarePanel
+from heimdall_console.widgets.log_pane import LogPane
+from heimdall_console.widgets.map_view import MapView
+from heimdall_console.widgets.metric_chart import MetricChart
+from heimdall_console.widgets.preflight_panel import PreflightPanel
+from heimdall_console.widgets.record_table import RecordTable
+from heimdall_console.widgets.run_preview import RunPreview
+from heimdall_console.widgets.run_table import RunTable
 from scripts.write_key_card import TARGET, card
 from tests.test_docs import command_tree, problem_with
 
@@ -96,6 +109,43 @@ def test_no_screen_takes_a_key_that_counts_everywhere(place: str) -> None:
     always = {key for action in everywhere.ACTIONS for key in keys_of(action)}
     own = {key for action in PLACES[place][0] for key in keys_of(action)}
     assert not own & always
+
+
+KEYS_OF_WIDGETS: dict[str, tuple[type[Any], ...]] = {
+    "runs": (RunTable, RunPreview),
+    "configure": (FormRows, ConfigEditor, PreflightPanel),
+    "live": (MetricChart, LogPane, HardwarePanel),
+    "checkpoints": (RecordTable, DetailPane),
+    "models": (RecordTable, DetailPane),
+    "evaluate": (RecordTable, DetailPane, MapView),
+    "jobs": (RecordTable, DetailPane),
+    "compare": (MetricChart,),
+    "tracked_run": (MetricChart, ArtifactTree),
+}
+ON_PURPOSE: dict[type[Any], set[str]] = {
+    # What it is called there: the next match, a page, searching. All else is one key away.
+    LogPane: {"n", "slash", "pageup", "pagedown"},
+    # The chart with the focus does what the screen would have it do.
+    MetricChart: {
+        "left",
+        "right",
+        "shift+left",
+        "shift+right",
+        "plus",
+        "equals_sign",
+        "minus",
+        "0",
+    },
+}
+
+
+@pytest.mark.parametrize("place", KEYS_OF_WIDGETS)
+def test_no_widget_takes_a_key_of_its_screen(place: str) -> None:
+    own = {key for action in PLACES[place][0] for key in keys_of(action)}
+    always = {key for action in everywhere.ACTIONS for key in keys_of(action)}
+    for widget in KEYS_OF_WIDGETS[place]:
+        taken = {key for key, _ in BindingsMap(widget.__dict__.get("BINDINGS", ()))}
+        assert taken & (own | always) <= ON_PURPOSE.get(widget, set()), widget
 
 
 @every_place

@@ -45,7 +45,15 @@ from tests.console.records import evaluated
 from tests.console.test_actions import PLACES
 from training_core.contract.run_log import RunLogWriter
 
-WIDGETS = (RunTable, RecordTable, DetailPane, LogPane, FormRows, MetricChart, MapView)
+WIDGETS: tuple[type[Any], ...] = (
+    RunTable,
+    RecordTable,
+    DetailPane,
+    LogPane,
+    FormRows,
+    MetricChart,
+    MapView,
+)
 """Whose keys the help lists beside those of the screen."""
 
 
@@ -211,7 +219,8 @@ def own_keys(widget: type[Any]) -> list[tuple[str, str]]:
 async def test_keys_of_dialogs(recorded_home: RecordedHome) -> None:
     for module in Path(dialogs.__path__[0]).glob("*.py"):
         import_module(f"{dialogs.__name__}.{module.stem}")
-    with_keys = {found for found in (Dialog, *subclasses(Dialog)) if own_keys(found)}
+    kinds: list[type[Any]] = [Dialog, *subclasses(Dialog)]
+    with_keys = {found for found in kinds if own_keys(found)}
     assert with_keys == set(key_expectations_dialogs.DIALOGS)
     async with session(recorded_home, "runs", "#runs-table", (80, 24)) as s:
         for dialog in key_expectations_dialogs.DIALOGS:
