@@ -1,9 +1,11 @@
 """What has the focus, explained, with every key."""
 
+import textwrap
 from collections.abc import Sequence
-from typing import ClassVar
+from itertools import zip_longest
+from typing import ClassVar, Final
 
-from rich.table import Table
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,6 +14,10 @@ from textual.widgets import Static
 
 from heimdall_console.actions.action import Action, keys_text
 from heimdall_console.screens.dialogs.dialog import Dialog
+
+_WIDEST: Final = 96
+_SHARE: Final = 0.96  # of the terminal, as all dialogs
+_FRAME: Final = 8  # border, padding, scroll bar
 
 
 class HelpPage(Dialog[None]):
@@ -34,7 +40,6 @@ class HelpPage(Dialog[None]):
     HelpPage > .dialog {
         width: 96;
         & VerticalScroll { height: auto; max-height: 100%; }
-        & .help--heading { color: $accent; text-style: bold; margin-top: 1; }
         & Static { height: auto; }
     }
     """
@@ -57,17 +62,27 @@ class HelpPage(Dialog[None]):
             box.border_title = f"Help: {self._screen_title}"
             box.border_subtitle = "esc closes"
             with VerticalScroll():
-                if self._about:
-                    yield Static(Text(self._about))
-                if self._widget_keys:
-                    yield Static("Here", classes="help--heading")
-                    yield Static(_grid([(keys_text(k), t, "") for k, t in self._widget_keys]))
-                for heading, actions in (
-                    (self._screen_title, self._own),
-                    ("Everywhere", self._always),
-                ):
-                    yield Static(heading, classes="help--heading")
-                    yield Static(_grid([(keys_text(a.keys), a.help, a.command) for a in actions]))
+                yield Static()
+
+    def on_resize(self) -> None:
+        """Set the lines for the width there is: once, which a table would do at every layout."""
+        width = max(24, min(_WIDEST, int(_SHARE * self.size.width)) - _FRAME)
+        text = Text(no_wrap=True)
+        for line in textwrap.wrap(self._about, width):
+            text.append(f"{line}\n")
+        parts = [
+            ("Here", [(keys_text(keys), says, "") for keys, says in self._widget_keys]),
+            (self._screen_title, [_row(action) for action in self._own]),
+            ("Everywhere", [_row(action) for action in self._always]),
+        ]
+        accent = Style(color=self.app.theme_variables["accent"], bold=True)
+        for heading, rows in parts:
+            if rows:
+                text.append("\n" if text else "")
+                text.append(f"{heading}\n", accent)
+                _append_rows(text, rows, width)
+        text.rstrip()
+        self.query_one(Static).update(text)
 
     def action_scroll(self, direction: str) -> None:
         """Scroll a line."""
@@ -75,12 +90,25 @@ class HelpPage(Dialog[None]):
         (scroll.scroll_down if direction == "down" else scroll.scroll_up)(animate=False)
 
 
-def _grid(rows: Sequence[tuple[str, str, str]]) -> Table:
-    """Keys, what they do, and the command line that does the same."""
-    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(width=12, no_wrap=True, style="bold")
-    table.add_column(ratio=3)
-    table.add_column(ratio=2, style="dim")
+def _row(action: Action) -> tuple[str, str, str]:
+    return keys_text(action.keys), action.help, action.command
+
+
+def _append_rows(text: Text, rows: Sequence[tuple[str, str, str]], width: int) -> None:
+    """Keys, what they do, and the command line that does the same, each in its column."""
+    keys_width = min(max(len(keys) for keys, _, _ in rows), width // 4)
+    has_commands = any(command for _, _, command in rows)
+    says_width = width - keys_width - 2
+    if has_commands:
+        says_width = (says_width - 2) * 3 // 5
+    command_width = max(8, width - keys_width - says_width - 4)
     for keys, says, command in rows:
-        table.add_row(Text(keys), Text(says), Text(command))
-    return table
+        columns = (
+            textwrap.wrap(keys, keys_width),
+            textwrap.wrap(says, says_width),
+            textwrap.wrap(command, command_width, break_on_hyphens=False),
+        )
+        for key, words, typed in zip_longest(*columns, fillvalue=""):
+            text.append(f"{key:{keys_width}}  ", "bold")
+            text.append(f"{words:{says_width}}  " if has_commands else words)
+            text.append(f"{typed}\n", "dim")
