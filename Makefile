@@ -82,6 +82,11 @@ bench: environment ## Run the benchmarks and print their ratios
 	$(BIN)/python benchmarks/training_overhead.py
 	$(BIN)/python benchmarks/command_answer.py
 	$(BIN)/python benchmarks/redraw.py
+	$(BIN)/python benchmarks/first_frame.py
+	$(BIN)/python benchmarks/open_run.py
+	$(BIN)/python benchmarks/console_watching.py
+	$(BIN)/python benchmarks/key_latency.py
+	$(BIN)/python benchmarks/attached_overhead.py
 	@if [ -d "$(MEASURED_DATA)/powder_frs_rss" ]; then \
 	  echo "$(BIN)/python benchmarks/powder_accuracy.py $(MEASURED_DATA)/powder_frs_rss"; \
 	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \

@@ -71,8 +71,8 @@ def watch(home: Path, seconds: float, total: int | None) -> tuple[int, float, fl
             silent = rates(terminal, seconds)
             before = len(terminal.received)
             terminal.resize(COLUMNS - 1, ROWS)
-            terminal.read(1.0)
-            frame = len(terminal.received) - before
+            terminal.read(3.0)
+            frame = max(1, len(terminal.received) - before)
     return frame, *watched, *silent
 
 

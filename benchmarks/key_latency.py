@@ -36,13 +36,15 @@ TO_REACH_S = 0.05
 KEYS: tuple[tuple[bytes, str], ...] = (
     (b"1", "bench-39"),
     (b"?", "Help: Runs"),
-    (b"\x1b", "bench-39"),
-    (b"3", "train/loss"),
-    (b"f", "train/loss"),
-    (b"\x1b", "val/loss"),
-    (b"2", "learning_rate"),
-    (b"3", "train/loss"),
-    (b"1", "bench-39"),
+    (b"\x1b", "all actions"),
+    (b"3", "page 1 of"),
+    (b"f", "all charts"),
+    (b"\x1b", "page 1 of"),
+    (b"]", "page 2 of"),
+    (b"[", "page 1 of"),
+    (b"2", "experiment"),
+    (b"4", "checkpoints"),
+    (b"3", "page 1 of"),
 )
 
 
@@ -102,7 +104,7 @@ def main() -> None:
             command = [sys.executable, "-m", "heimdall_console", "attach", run.directory.id]
             with Terminal(command, COLUMNS, ROWS) as terminal:
                 screen = pyte.Screen(COLUMNS, ROWS)
-                terminal.wait_for(lambda sent: b"learning_rate" in sent)
+                terminal.wait_for(lambda sent: b"page 1 of" in sent)
                 terminal.read(3.0)
                 # The first visit of a screen makes it; later ones show it.
                 measure(terminal, screen, 1)
