@@ -1,12 +1,13 @@
 """What every screen may ask of the app: errors, the clipboard, colors, pictures, jobs, choices."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
+from textual.worker import Worker, WorkerState
 
 from heimdall_console import theming
 from heimdall_console.actions.action import Action
@@ -45,6 +46,7 @@ class Services(App[str]):
         self._errors: list[BaseException] = []
         self._keys: dict[str, str] = {}
         self._tracking: TrackingReader | None = None
+        self._copied = ("", 0)
 
     @property
     def tracking(self) -> "TrackingReader":
@@ -111,6 +113,13 @@ class Services(App[str]):
                 self._driver.write(sequence)
         self.notify(f"Copied  {shortened(plain(text), 200)}", markup=False)
 
+    def copy_in_turn(self, key: str, texts: Sequence[str]) -> None:
+        """Copy the first text of what a key names; asked again for the same, the next one."""
+        key = f"{self.current_mode} {key}"
+        turn = (self._copied[1] + 1) % len(texts) if key == self._copied[0] else 0
+        self._copied = key, turn
+        self.copy(texts[turn])
+
     def remember_error(self, error: BaseException) -> None:
         """Keep an error for `last_error`."""
         self._errors = [*self._errors, error][-20:]
@@ -121,6 +130,11 @@ class Services(App[str]):
 
         self.remember_error(error)
         self.push_screen(ErrorPage(error))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what failed in the background of the app itself; screens do so for theirs."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.show_error(event.worker.error)
 
     def action_last_error(self) -> None:
         """Show the last error again."""

@@ -1,5 +1,6 @@
 """One configuration with two views: its TOML text, which is the truth, and the form's fields."""
 
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def file_origin(path: Path) -> Origin:
     Raises:
         ConfigError: It cannot be read.
     """
-    path = path.expanduser().absolute()
+    path = Path(os.path.expanduser(path)).absolute()  # a name that nobody has is no error
     return Origin("file", str(path), read_text(path), path.name)
 
 

@@ -47,7 +47,7 @@ def dataset_offers(home: Path) -> list[Offer]:
     return [*found, Offer(TYPED, "another directory…", "type its path")]
 
 
-def checkpoint_offers(home: Path, runs: Sequence["RunSummary"], now: float) -> list[Offer]:
+def checkpoint_offers(runs: Sequence["RunSummary"], now: float) -> list[Offer]:
     """The best and the last checkpoint of every run that has some."""
     found = [Offer("", "none", "begin with fresh weights")]
     for run in runs[:_MOST_RUNS]:

@@ -20,7 +20,6 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _NEGATED: Final = re.compile(r"[-!](?=\S)")
-_COMPARES: Final = frozenset({">=", "<=", "=", "==", "!=", ">", "<", ":"})
 
 
 class QueryError(Exception):

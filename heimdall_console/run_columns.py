@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from heimdall_console.formatting import age, duration, metric, number, plain
+from heimdall_console.formatting import age, duration, metric, plain
 from heimdall_console.status_text import STATUS_STYLES
 
 if TYPE_CHECKING:
@@ -313,8 +313,3 @@ def sorted_rows(
     known.sort(key=lambda entry: entry[0], reverse=is_descending)
     unknown.sort(key=lambda row: (-(row.created_s or 0.0), row.key))
     return [entry[3] for entry in known] + unknown
-
-
-def metric_text(name: str, value: float | None) -> str:
-    """A value with its unit; empty where it is not known."""
-    return "" if value is None else metric(name, value) if name else number(value)

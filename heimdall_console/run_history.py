@@ -87,11 +87,6 @@ class RunHistory:
         """What the last state said."""
         return self._progress.status or None
 
-    @property
-    def has_metrics(self) -> bool:
-        """Whether there is a curve."""
-        return bool(self._store.series)
-
     def take(self, records: Iterable["Record"]) -> None:
         """Fold in records."""
         listed = list(records)

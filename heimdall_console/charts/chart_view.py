@@ -186,7 +186,7 @@ def _log_range(
     for curve in curves:
         least, greatest = value_range(curve, x_range)
         if greatest > 0:
-            low = min(low, least if least > 0 else _least_positive(curve, x_range))
+            low = min(low, least if least > 0 else _least_positive(curve))
             high = max(high, greatest)
     if not low <= high:
         return 1.0, 10.0
@@ -200,7 +200,7 @@ def _log_range(
     return y_range
 
 
-def _least_positive(curve: Curve, x_range: Range) -> float:
+def _least_positive(curve: Curve) -> float:
     """About the least positive value: the least of what is greatest in a thousand columns."""
     edges = np.linspace(0, len(curve), min(len(curve), 1000) + 1).astype(np.int64)
     _, greatest = curve.pyramid.min_max(edges)

@@ -56,12 +56,6 @@ def distribution_view(curves: Sequence[Curve], cursor_m: float | None = None) ->
     )
 
 
-def share_within(curve: Curve, distance_m: float) -> float:
-    """The share of errors up to a distance."""
-    place = int(np.searchsorted(curve.x, distance_m, side="right"))
-    return float(curve.values[place - 1]) if place else 0.0
-
-
 def calibration_curves(
     observed: Mapping[str, Sequence[tuple[float, float]]],
 ) -> list[Curve]:

@@ -21,7 +21,6 @@ class CheckpointsActions(BaseScreen):
     shown: CheckpointList | None = None
     sort_id = "step"
     is_descending = True
-    _copied = ("", 0)
 
     @property
     def table(self) -> RecordTable:
@@ -247,11 +246,9 @@ class CheckpointsActions(BaseScreen):
         row = self.row
         if row is None:
             return
-        key, turn = self._copied
-        turn = (turn + 1) % 3 if key == str(row.path) else 0
-        self._copied = (str(row.path), turn)
         command = f"heimdall-console checkpoints show {self.run_id} {row.sidecar.file}"
-        self.console_app.copy((str(row.path), row.sidecar.sha256, command)[turn])
+        path = str(row.path)
+        self.console_app.copy_in_turn(path, (path, row.sidecar.sha256, command))
 
 
 def _configuration(path: Path, home: Path) -> "Config":

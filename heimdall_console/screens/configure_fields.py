@@ -44,7 +44,7 @@ class ConfigureFields(ConfigureView):
             offers = await in_thread(lambda: dataset_offers(app.home))
         elif field.offers == "checkpoints":
             runs = app.runs or ()
-            offers = await in_thread(lambda: checkpoint_offers(app.home, runs, app.now()))
+            offers = await in_thread(lambda: checkpoint_offers(runs, app.now()))
         else:
             offers = [
                 Offer(choice, choice, "default" if choice == field.default else "")

@@ -181,7 +181,7 @@ class ConfigureFiles(ConfigureFields):
             )
             if not typed:
                 return
-            path, known = Path(typed.strip()).expanduser().absolute(), ""
+            path, known = Path(os.path.expanduser(typed.strip())).absolute(), ""
         text = document.text
         if not await self._may_replace(path, known, text):
             return

@@ -25,7 +25,6 @@ _PARTS: Final = (
 class EvaluateActions(BaseScreen):
     """The actions; what is shown is the subclass's affair."""
 
-    _copied = ("", 0)
     run_names: Mapping[str, str] = MappingProxyType({})
     """Run id → name."""
 
@@ -175,12 +174,9 @@ class EvaluateActions(BaseScreen):
         job = self.job
         if job is None:
             return
-        key, turn = self._copied
-        turn = (turn + 1) % 2 if key == job.id else 0
-        self._copied = (job.id, turn)
         words = [str(job.arguments.get(key, "")) for key in ("model", "dataset", "split")]
         command = f"heimdall-console evaluate {words[0]} {words[1]} --split {words[2]}"
-        self.console_app.copy((str(job.path / "result.json"), command)[turn])
+        self.console_app.copy_in_turn(job.id, (str(job.path / "result.json"), command))
 
 
 def _datasets(home: Path, model: str) -> list[tuple[str, str]]:

@@ -27,7 +27,6 @@ class LiveBase(BaseScreen):
     shows_output: bool = False
     shows_hardware: bool = False
     _chosen_ghost: str = ""
-    _copied: tuple[str, int] = ("", 0)
 
     @property
     @abstractmethod

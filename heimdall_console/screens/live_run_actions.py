@@ -72,7 +72,7 @@ class LiveRunActions(LiveBase):
 
     def action_rerun(self) -> None:
         """Configure a new run from this one."""
-        self.start(run_control.rerun(self, self.current_id))
+        self.console_app.show_configure(from_run=self.current_id)
 
     def action_traceback(self) -> None:
         """Show why the run failed."""
@@ -103,11 +103,9 @@ class LiveRunActions(LiveBase):
             return
         from training_core.contract.home import runs_folder
 
-        last_id, turn = self._copied
-        turn = (turn + 1) % 3 if last_id == current.run_id else 0
-        self._copied = (current.run_id, turn)
         path = runs_folder(self.console_app.home) / current.run_id
-        self.console_app.copy((current.run_id, current.name, str(path))[turn])
+        texts = (current.run_id, current.name, str(path))
+        self.console_app.copy_in_turn(current.run_id, texts)
 
     # Runs.
 

@@ -1,5 +1,6 @@
 """What can be done with registered models; MLflow is changed by jobs only."""
 
+import os
 from pathlib import Path
 
 from heimdall_console.formatting import plain
@@ -15,7 +16,6 @@ class ModelsActions(BaseScreen):
     """The actions; what is shown is the subclass's affair."""
 
     models: tuple[RegisteredModel, ...] = ()
-    _copied = ("", 0)
 
     @property
     def table(self) -> RecordTable:
@@ -160,7 +160,7 @@ class ModelsActions(BaseScreen):
         storage = await in_thread(lambda: storage_of(version, home))
         arguments = DownloadArguments(
             model=version.reference,
-            target=Path(text).expanduser().absolute(),
+            target=Path(os.path.expanduser(text)).absolute(),
             tracking_uri=tracking_address(app.preferences.get("tracking", "uri", "")),
             **storage,
         )
@@ -193,10 +193,7 @@ class ModelsActions(BaseScreen):
         texts = [
             t for t in (version.reference, version.tag("onnx_sha256"), version.tag("uri")) if t
         ]
-        key, turn = self._copied
-        turn = (turn + 1) % len(texts) if key == version.reference else 0
-        self._copied = (version.reference, turn)
-        self.console_app.copy(texts[turn])
+        self.console_app.copy_in_turn(version.reference, texts)
 
     def _needed_version(self) -> ModelVersion | None:
         version = self.version
@@ -208,4 +205,5 @@ class ModelsActions(BaseScreen):
 def _folder_problem(text: str) -> str:
     if not text.strip():
         return "a folder"
-    return "it exists already" if Path(text).expanduser().exists() else ""
+    # Unlike those of Path, these raise for no text that is still being typed.
+    return "it exists already" if os.path.lexists(os.path.expanduser(text)) else ""

@@ -1,12 +1,9 @@
 """What a person asks of a run, with its questions and the answer told; any screen may use it."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heimdall_console.formatting import plain
-from heimdall_console.sources.thread import in_thread
-from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
     from heimdall_console.run_commands import Answer
@@ -46,7 +43,7 @@ async def pause_or_resume(screen: "BaseScreen", run_id: str) -> None:
     """Hold the training, or let a held one go on."""
     from training_core.contract.commands import PauseCommand, ResumeCommand
 
-    status = await _tried(screen, lambda: _status(screen.console_app.home, run_id))
+    status = await screen.tried(lambda: _status(screen.console_app.home, run_id))
     if status is not None:
         command = ResumeCommand() if status == "paused" else PauseCommand()
         await _ask(screen, run_id, command)
@@ -101,7 +98,7 @@ async def extend_epochs(screen: "BaseScreen", run_id: str, planned: int | None =
     from training_core.contract.commands import ExtendEpochsCommand
 
     if planned is None:
-        planned = await _tried(screen, lambda: _planned_epochs(screen.console_app.home, run_id))
+        planned = await screen.tried(lambda: _planned_epochs(screen.console_app.home, run_id))
     if planned is None:
         return
     asked = await screen.app.push_screen_wait(ExtendRun(planned))
@@ -114,7 +111,7 @@ async def extend_epochs(screen: "BaseScreen", run_id: str, planned: int | None =
 
 async def resume_ended(screen: "BaseScreen", run_id: str) -> None:
     """Let a run that has ended go on from its last checkpoint, for as many epochs as asked."""
-    reached = await _tried(screen, lambda: _reached(screen.console_app.home, run_id))
+    reached = await screen.tried(lambda: _reached(screen.console_app.home, run_id))
     if reached is None:
         return
     planned, completed, has_checkpoint = reached
@@ -139,14 +136,9 @@ async def resume_ended(screen: "BaseScreen", run_id: str) -> None:
     if text is None:
         return
     epochs = int(text)
-    done = await _tried(screen, lambda: _resume(screen.console_app.home, run_id, epochs, planned))
+    done = await screen.tried(lambda: _resume(screen.console_app.home, run_id, epochs, planned))
     if done:
         screen.tell(f"{_name(screen, run_id)} goes on")
-
-
-async def rerun(screen: "BaseScreen", run_id: str) -> None:
-    """Configure a new run from this one."""
-    screen.console_app.show_configure(from_run=run_id)
 
 
 async def _ask(
@@ -158,7 +150,7 @@ async def _ask(
     def work() -> "Answer":
         return ask(_run(screen.console_app.home, run_id), command, wait_s)
 
-    answer = await _tried(screen, work)
+    answer = await screen.tried(work)
     if answer is not None:
         severity = "information" if answer.is_good else "warning"
         screen.tell(_answer_text(answer), severity)
@@ -174,8 +166,7 @@ def _answer_text(answer: "Answer") -> str:
 async def _kill(screen: "BaseScreen", run_id: str) -> None:
     from training_core.contract.ending import kill_worker
 
-    killed = await _tried(
-        screen,
+    killed = await screen.tried(
         lambda: kill_worker(_run(screen.console_app.home, run_id), "killed on request"),
     )
     if killed is not None:
@@ -191,17 +182,8 @@ async def _cancel(screen: "BaseScreen", run_id: str) -> None:
         cancel(home, _run(home, run_id))
         return True
 
-    if await _tried(screen, work):
+    if await screen.tried(work):
         screen.tell(f"{_name(screen, run_id)} was taken out of the queue")
-
-
-async def _tried(screen: "BaseScreen", work: Callable[[], Any]) -> Any:
-    """What some work beside the event loop returns; None where it failed, which is shown."""
-    try:
-        return await in_thread(work)
-    except HeimdallError as error:
-        screen.show_error(error)
-        return None
 
 
 def _known_status(screen: "BaseScreen", run_id: str) -> str:

@@ -30,7 +30,6 @@ _SECTION: Final = "runs"
 # Pages of MLflow come quickly one after the other: the table is arranged for several at once.
 _ARRANGE_AFTER_S: Final = 0.15
 _LONGEST_METRIC: Final = 28
-_FEW_ROWS: Final = 500
 _WIDE, _VERY_WIDE, _HIGH = 110, 150, 32
 
 

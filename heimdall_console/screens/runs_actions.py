@@ -22,7 +22,6 @@ class RunsActions(RunsParts):
     """The part of the screen Runs that acts."""
 
     _last_archived: tuple[str, ...] = ()
-    _last_copied: tuple[str, int] = ("", 0)
 
     def chosen_rows(self) -> "list[RunRow]":
         """The marked runs, or the one under the cursor."""
@@ -49,7 +48,7 @@ class RunsActions(RunsParts):
         else:
             from heimdall_console.screens.tracked_run import TrackedRunScreen
 
-            self.app.push_screen(TrackedRunScreen(row, self.runs))
+            self.app.push_screen(TrackedRunScreen(row))
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -96,10 +95,7 @@ class RunsActions(RunsParts):
             return
         texts = [row.run_id or row.mlflow_id, row.name, row.path]
         texts = [text for text in dict.fromkeys(texts) if text]
-        key, place = self._last_copied
-        place = place + 1 if key == row.key else 0
-        self._last_copied = (row.key, place)
-        self.console_app.copy(texts[place % len(texts)])
+        self.console_app.copy_in_turn(row.key, texts)
 
     def action_fold(self) -> None:
         """Hide or show what belongs to the line under the cursor."""
@@ -265,18 +261,21 @@ def config_reader(answer: Callable[..., dict[str, object]], row: "RunRow") -> Ca
     """What reads the configuration among the artifacts of a run of MLflow."""
 
     def read() -> str:
+        failed: HeimdallError | None = None
         for path in _CONFIG_FILES:
             try:
                 found = answer("preview", run=row.mlflow_id, path=path)
-            except HeimdallError:
+            except HeimdallError as error:
+                failed = error
                 continue
             if found.get("kind") == "text" and not found.get("is_cut"):
                 return str(found["text"])
         raise HeimdallError(
             f"{plain(row.name)} cannot be run again",
-            why="It carries no config.toml: another program may have logged it",
+            why="No config.toml of it could be read"
+            + (f": {failed.what}. {failed.why}" if failed is not None else ""),
             unharmed="Nothing was started",
             action="Set up a run by hand, with its parameters beside you",
-        )
+        ) from failed
 
     return read

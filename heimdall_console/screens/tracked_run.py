@@ -22,7 +22,6 @@ from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.tracked_run_text import facts_text, title_text, versions_text
 
 if TYPE_CHECKING:
-    from heimdall_console.run_list import RunList
     from heimdall_console.run_rows import RunRow
 
 _PARTS: Final = {
@@ -57,14 +56,12 @@ class TrackedRunScreen(BaseScreen):
         & #curves { height: 1fr; grid-gutter: 0 1; }
         & #facts, & #versions { padding: 0 1; scrollbar-size: 1 1; }
         & #facts Static, & #versions Static { height: auto; }
-        & #no-curves { height: 1fr; column-span: 1; }
     }
     """
 
-    def __init__(self, row: "RunRow", runs: "RunList") -> None:
+    def __init__(self, row: "RunRow") -> None:
         super().__init__()
         self.row = row
-        self._runs = runs
         self._part = "curves"
         self._full: dict[str, Any] = {}
         self._histories: dict[str, MetricHistory] = {}

@@ -291,7 +291,7 @@ def test_the_best_run_and_what_is_offered(parent: RunDir, isolated_home: Path) -
         assert best is not None
         assert best.info.name == name
     assert best_run(runs, "another", "val/loss", "min") is None
-    labels = [offer.label for offer in checkpoint_offers(isolated_home, runs, 1_790_000_060.0)]
+    labels = [offer.label for offer in checkpoint_offers(runs, 1_790_000_060.0)]
     assert labels == [
         "none",
         *(f"best of [b]run-{place}" for place in (2, 1, 0)),

@@ -138,7 +138,7 @@ class ChoicePicker(SearchedList[str]):
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str]], current: str = "") -> None:
         super().__init__(title, choices, "enter  choose    esc  leave it as it is")
-        self._current = self.first = current
+        self.first = current
 
     @on(Input.Submitted, "#search")
     def _choose(self) -> None:

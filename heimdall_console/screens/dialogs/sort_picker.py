@@ -26,5 +26,5 @@ class SortPicker(ChoicePicker):
     def on_mount(self) -> None:
         """Say what is sorted by now."""
         way = "largest first" if self._is_descending else "smallest first"
-        now = f"now by {shown_name(self._current)}, {way}"
+        now = f"now by {shown_name(self.first)}, {way}"
         self.query_one(".dialog").border_subtitle = Content(plain(now))
