@@ -117,9 +117,8 @@ class Recorder:
         )
         self.train(
             "campus-long",
-            "trainer.epochs=400",
+            "trainer.epochs=100",
             "optimizer.learning_rate=4e-3",
-            "trainer.validate_every_n_epochs=2",
             "export.alias=challenger",
             flags=("--detach",),
         )
@@ -127,18 +126,14 @@ class Recorder:
 
     def accompany(self) -> None:
         """Do with the running training what a person would do."""
-        self.wait_for_step(3000)
+        self.wait_for_step(1000)
         self.call("runs", "checkpoint", "@last")
-        self.wait_for_step(5000)
+        self.wait_for_step(2000)
         self.call("runs", "validate", "@last")
-        self.wait_for_step(8000)
-        self.call("runs", "set", "@last", "learning_rate=0.2")
-        self.wait_for_step(8200)
+        # Long enough for a spike, too short to ruin what was learned.
+        self.wait_for_step(3000)
+        self.call("runs", "set", "@last", "learning_rate=0.08", "--wait", "0")
         self.call("runs", "set", "@last", "learning_rate=4e-3")
-        self.wait_for_step(11000)
-        self.call("runs", "pause", "@last")
-        time.sleep(8)
-        self.call("runs", "resume", "@last")
         self.call("runs", "watch", "@last")
 
 

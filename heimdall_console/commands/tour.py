@@ -23,7 +23,7 @@ are obeyed, and what you start from there is real: evaluations, exports, trainin
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def tour(
     speed: float = typer.Option(
-        2.0, min=0.1, max=1000.0, help="How much faster than it was the training is replayed."
+        1.0, min=0.1, max=1000.0, help="How much faster than it was the training is replayed."
     ),
     ascii_only: bool = ASCII,
     theme: str = THEME,

@@ -39,8 +39,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
     Step(
         "configure",
-        "Change a value, p tries it, ctrl+r trains it for real on this machine. q ends the tour",
-        "p tries it, ctrl+r trains it. q ends the tour",
+        "o begins from a run; change a value, p tries it, ctrl+r trains it for real. q ends the tour",
+        "o from a run, p tries it, ctrl+r trains it. q: end",
     ),
 )
 """The steps, in their order."""

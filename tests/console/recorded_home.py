@@ -88,8 +88,12 @@ def make_recorded_home(home: Path) -> RecordedHome:
     runs = recording.runs
     _write(writer, runs[BASELINE], ids["finished"], starts["finished"])
     _write(writer, runs[DIVERGED], ids["failed"], starts["failed"])
-    _write(writer, runs[LONG], ids["crashed"], starts["crashed"], "campus-long-first-try", until=60)
-    _write(writer, runs[LONG], ids["running"], starts["running"], until=150)
+    long_s = runs[LONG].records[-1]["t"]
+    crashed, running = 0.3 * long_s, 0.6 * long_s
+    first = "campus-long-first-try"
+    _write(writer, runs[LONG], ids["crashed"], starts["crashed"], first, until=crashed)
+    # It ends in the moment of the look, whatever it took.
+    _write(writer, runs[LONG], ids["running"], NOW - running, until=running)
     hostile = _write(writer, runs[DIVERGED], ids["hostile"], starts["hostile"], "hostile")
     _make_hostile(hostile)
     queued = writer.make(runs[BASELINE], ids["queued"], starts["queued"], "campus-seed-7")
