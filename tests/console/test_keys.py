@@ -4,11 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from textual.binding import BindingsMap
+from textual.widget import Widget
 
+import heimdall_console.widgets
 from heimdall_console.actions.action import Action
 from heimdall_console.screens import dialogs
 from heimdall_console.screens.checkpoints import CheckpointsScreen
@@ -29,6 +33,7 @@ from heimdall_console.widgets.map_view import MapView
 from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.record_table import RecordTable
 from heimdall_console.widgets.run_table import RunTable
+from heimdall_console.widgets.welcome import Welcome
 from tests.console import (  # noqa: F401  (they fill the table)
     key_expectations_charts,
     key_expectations_configure,
@@ -39,7 +44,7 @@ from tests.console import (  # noqa: F401  (they fill the table)
     key_expectations_records,
     key_expectations_runs,
 )
-from tests.console.key_expectations import EXPECTED, Console, Session
+from tests.console.key_expectations import EXPECTED, Console, Reader, Session
 from tests.console.recorded_home import RecordedHome
 from tests.console.records import evaluated
 from tests.console.test_actions import PLACES
@@ -53,6 +58,7 @@ WIDGETS: tuple[type[Any], ...] = (
     FormRows,
     MetricChart,
     MapView,
+    Welcome,
 )
 """Whose keys the help lists beside those of the screen."""
 
@@ -92,6 +98,18 @@ async def test_keys_of_runs(recorded_home: RecordedHome) -> None:
         await s.until(lambda: len(table.lines) == 7, "local runs and the one of MLflow")
         await s.walk("runs")
         assert {f"runs.{action.name}" for action in PLACES["runs"][0]} <= s.walked
+
+
+async def test_keys_of_the_welcome(isolated_home: Path) -> None:
+    with patch.object(Reader, "stream", nothing):
+        async with session(RecordedHome(isolated_home), "runs", "", (100, 30)) as s:
+            await s.until(lambda: isinstance(s.app.focused, Welcome), "what to do first")
+            await s.walk_widget("#runs-welcome")
+
+
+def nothing(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+    """What MLflow has before the first run."""
+    yield from ()
 
 
 async def test_keys_over_runs(recorded_home: RecordedHome) -> None:
@@ -210,18 +228,26 @@ async def help_of(s: Session, open_panel: Callable[[], Awaitable[None]]) -> Sequ
     return page._own
 
 
-def own_keys(widget: type[Any]) -> list[tuple[str, str]]:
+def own_keys(kind: type[Any], *, only_shown: bool = False) -> list[tuple[str, str]]:
     """Keys that a class itself declares and describes: the key, and what it does."""
-    bindings = BindingsMap(widget.__dict__.get("BINDINGS", ()))
-    return [(key, binding.description) for key, binding in bindings if binding.description]
+    bindings = BindingsMap(kind.__dict__.get("BINDINGS", ()))
+    return [
+        (key, binding.description)
+        for key, binding in bindings
+        if binding.description and (binding.show or not only_shown)
+    ]
+
+
+def with_keys(package: ModuleType, kind: type[Any]) -> set[type[Any]]:
+    """The classes of a package that have keys of their own."""
+    for module in Path(package.__path__[0]).glob("*.py"):
+        import_module(f"{package.__name__}.{module.stem}")
+    kinds = {kind, *subclasses(kind)}
+    return {k for k in kinds if k.__module__.startswith(package.__name__) and own_keys(k)}
 
 
 async def test_keys_of_dialogs(recorded_home: RecordedHome) -> None:
-    for module in Path(dialogs.__path__[0]).glob("*.py"):
-        import_module(f"{dialogs.__name__}.{module.stem}")
-    kinds: list[type[Any]] = [Dialog, *subclasses(Dialog)]
-    with_keys = {found for found in kinds if own_keys(found)}
-    assert with_keys == set(key_expectations_dialogs.DIALOGS)
+    assert with_keys(dialogs, Dialog) == set(key_expectations_dialogs.DIALOGS)
     async with session(recorded_home, "runs", "#runs-table", (80, 24)) as s:
         for dialog in key_expectations_dialogs.DIALOGS:
             for key, says in own_keys(dialog):
@@ -235,12 +261,12 @@ def subclasses(kind: type[Any]) -> Iterator[type[Any]]:
         yield from subclasses(found)
 
 
-def test_the_table_names_nothing_that_is_no_action() -> None:
+def test_the_table_names_every_action_and_nothing_else() -> None:
     actions = {f"{place}.{action.name}" for place, found in PLACES.items() for action in found[0]}
     widgets = {
         f"{widget.__name__}.{says}"
         for widget in (*WIDGETS, *key_expectations_dialogs.DIALOGS)
-        for _, says in own_keys(widget)
+        for _, says in own_keys(widget, only_shown=widget in WIDGETS)
     }
-    assert EXPECTED.keys() - actions - widgets == set()
-    assert actions - EXPECTED.keys() == set()
+    assert EXPECTED.keys() == actions | widgets
+    assert with_keys(heimdall_console.widgets, Widget) == set(WIDGETS)
