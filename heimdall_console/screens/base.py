@@ -182,7 +182,9 @@ class BaseScreen(LeavesOnce, Screen[None]):
         """Ask before something is done; call it from a flow that `start` runs."""
         from heimdall_console.screens.dialogs.yes_no import YesNo
 
-        answer = await self.app.push_screen_wait(YesNo(plain(title), body, yes))
+        answer = await self.app.push_screen_wait(
+            YesNo(plain(title), plain(body, keep_lines=True), yes)
+        )
         return bool(answer)
 
     async def ask_text(
@@ -191,7 +193,9 @@ class BaseScreen(LeavesOnce, Screen[None]):
         """Ask for a line of text; None where it was left."""
         from heimdall_console.screens.dialogs.text_question import TextQuestion, anything
 
-        question = TextQuestion(plain(title), body, initial, check or anything)
+        question = TextQuestion(
+            plain(title), plain(body, keep_lines=True), initial, check or anything
+        )
         return await self.app.push_screen_wait(question)
 
     # The frame.

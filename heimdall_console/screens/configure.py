@@ -1,7 +1,7 @@
 """The screen Configure: from a preset, a run or a file to a run that trains."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heimdall_console.actions.configure import ACTIONS
 from heimdall_console.config_document import (
@@ -24,6 +24,7 @@ from training_core.contract.errors import ConfigError, HeimdallError
 from training_core.contract.jobs import ARGUMENTS
 
 if TYPE_CHECKING:
+    from training_core.contract.jobs import JobArguments
     from training_core.contract.run_dir import RunDir
 
 
@@ -135,9 +136,13 @@ class ConfigureScreen(ConfigureFiles):
         self.run_in_thread(work, done, on_error=self._refused, group="launch")
 
     def _set_devices(self, accelerator: str, devices: str) -> None:
-        for key, typed in (("accelerator", accelerator), ("devices", devices)):
-            field = config_fields()[f"trainer.{key}"]
-            self.change(lambda d, f=field, t=typed: d.set_typed(f, t))
+        fields = config_fields()
+
+        def set_both(document: ConfigDocument) -> None:
+            document.set_typed(fields["trainer.accelerator"], accelerator)
+            document.set_typed(fields["trainer.devices"], devices)
+
+        self.change(set_both)
 
     def action_preflight(self) -> None:
         """Key p."""
@@ -156,7 +161,7 @@ class ConfigureScreen(ConfigureFiles):
         if plan is None:
             return
 
-        def arguments() -> Any:
+        def arguments() -> "JobArguments":
             return ARGUMENTS[kind].model_validate({"config": resolved_text(home, plan)})
 
         self.panel.show_task(kind, None)
@@ -164,9 +169,8 @@ class ConfigureScreen(ConfigureFiles):
         self._open_panel()
         self._is_cancelled = False
         if kind == "preflight" and self._wants_gpu():
-            self.run_in_thread(
-                lambda: _gpu_lines(home), self.panel.show_gpus, on_error=lambda _: None
-            )
+            remember = self.console_app.remember_error
+            self.run_in_thread(lambda: _gpu_lines(home), self.panel.show_gpus, on_error=remember)
         self._trial_job = None
         self._trial = TrialSource(self, home, kind, arguments)
         self._trial.start()

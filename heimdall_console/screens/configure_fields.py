@@ -1,6 +1,6 @@
 """What can be done with fields: offers, search, undoing, problems, differences."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from heimdall_console.config_changes import best_run, differences, flat_of_text
 from heimdall_console.config_command import as_line
@@ -24,8 +24,9 @@ from training_core.contract.config_file import parse_source, read_text
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from heimdall_console.run_index import RunSummary
     from heimdall_console.widgets.form_messages import FormAsked
 
 
@@ -197,7 +198,7 @@ class ConfigureFields(ConfigureView):
             self._show_field(key)
 
 
-def _comparisons(document: "ConfigDocument", runs: Any) -> "list[Comparison]":
+def _comparisons(document: "ConfigDocument", runs: "Sequence[RunSummary]") -> "list[Comparison]":
     """Where it began, the preset, and the best run of the experiment."""
     origin, here = document.origin, document.flat
     found = [Comparison(origin.title or origin.name, document.changes)]

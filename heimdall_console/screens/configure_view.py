@@ -1,7 +1,7 @@
 """What the screen Configure shows, and how form, text and draft are kept in step."""
 
 import contextlib
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -25,6 +25,8 @@ from heimdall_console.widgets.text_field import TextField
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.timer import Timer
 
     from heimdall_console.config_document import ConfigDocument
@@ -163,7 +165,7 @@ class ConfigureView(BaseScreen):
             self._read_timer.stop()
         self._read_timer = self.set_timer(_READ_AFTER_S, self.read_editor)
 
-    def change(self, change: Any) -> None:
+    def change(self, change: "Callable[[ConfigDocument], object]") -> None:
         """Change the document by a function of it; what cannot be done is said."""
         if self.document is None:
             return
@@ -217,7 +219,7 @@ class ConfigureView(BaseScreen):
         """Show where it began, what has changed, what the field means, the command."""
         document = self.document
         if document is None:
-            self.query_one("#config-title", LinkLine).show((Piece(" reading …", "muted"),))
+            self.query_one("#config-title", LinkLine).show((Piece(" Reading…", "muted"),))
             return
         self._show_title(document)
         self.query_one("#config-help", Static).update(self._help(document))

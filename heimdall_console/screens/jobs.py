@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from heimdall_console.actions.jobs import ACTIONS
-from heimdall_console.formatting import age, duration
+from heimdall_console.formatting import age, duration, plain
 from heimdall_console.job_text import bar_text, fact_pairs, outcome_text, progress_text
 from heimdall_console.screens.base import JobsView, bindings_of, widget_keys
 from heimdall_console.screens.dialogs.leaving import LeavesOnce
@@ -194,7 +194,7 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
 
         job = self._jobs.get(self.table.key)
         if job is not None:
-            self.app.notify(f"Ending: {job.title}", markup=False)
+            self.app.notify(f"Ending: {plain(job.title)}", markup=False)
             path = job.path
             self._act(lambda: cancel_job(path).value, says=False)
 

@@ -276,7 +276,7 @@ class LiveScreen(LiveWatching):
         """Say that there is no run, where there is none."""
         if self.is_empty:
             text = (
-                "Looking for runs …"
+                "Looking for runs…"
                 if self.console_app.runs is None
                 else "There are no runs yet\n\n2  set one up and launch it"
             )

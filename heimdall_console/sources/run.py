@@ -4,7 +4,9 @@ import os
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
@@ -249,9 +251,9 @@ def _about(run: "RunDir") -> dict[str, str]:
     return about
 
 
-def _parsed(path: os.PathLike[str], parse: Any) -> dict[str, Any]:
+def _parsed(path: Path, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     try:
-        value = parse(read_regular(path))  # type: ignore[arg-type]  # a path
+        value = parse(read_regular(path))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -7,13 +7,12 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
+from heimdall_console.widgets.form_messages import FormMoved, FormTyped
+from heimdall_console.widgets.form_rows import FormRows
 from heimdall_console.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from heimdall_console.config_fields import ConfigField
-
-from heimdall_console.widgets.form_messages import FormMoved, FormTyped
-from heimdall_console.widgets.form_rows import FormRows
 
 
 class ConfigForm(Container):

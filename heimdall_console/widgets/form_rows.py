@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from heimdall_console.config_changes import is_same, value_text
 from heimdall_console.formatting import cell_width, plain, shortened
+from heimdall_console.widgets.form_messages import FormAsked, FormFolded, FormMoved, FormPicked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from heimdall_console.config_document import ConfigDocument
     from heimdall_console.config_fields import ConfigField
     from heimdall_console.config_form_lines import FormLine
-
-from heimdall_console.widgets.form_messages import FormAsked, FormFolded, FormMoved, FormPicked
 
 _NAME_COLUMN = 4
 _NAME_WIDTH = 24

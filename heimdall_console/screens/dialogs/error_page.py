@@ -57,8 +57,8 @@ class ErrorPage(Dialog[None]):
 
     def action_copy(self) -> None:
         """Copy the sentences and the traceback."""
-        self.app.copy_to_clipboard(f"{error_text(self.error).plain}\n\n{self._detail}")
-        self.app.notify("Copied the error with its traceback", markup=False)
+        copy = getattr(self.app, "copy", self.app.copy_to_clipboard)
+        copy(f"{error_text(self.error).plain}\n\n{self._detail}")
 
 
 def error_text(error: BaseException) -> Text:
