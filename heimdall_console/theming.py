@@ -65,7 +65,8 @@ def usable_theme(name: str) -> tuple[Theme, list[HeimdallError]]:
     Raises:
         HeimdallError: The default theme is damaged, too.
     """
-    files, errors = theme_files(), []
+    files = theme_files()
+    errors: list[HeimdallError] = []
     if name in files:
         try:
             return load_theme(files[name]), errors
