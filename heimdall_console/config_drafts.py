@@ -1,6 +1,7 @@
 """Unsaved configurations, kept so that a killed console loses nothing."""
 
 import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ class DraftKeeper:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._guard = threading.RLock()
         self._path: Path | None = None
         self._lock: WorkerLock | None = None
         self._kept = ""
@@ -69,15 +71,18 @@ class DraftKeeper:
         Raises:
             HeimdallError: The folder cannot be written.
         """
-        if not document.is_unsaved:
-            self.forget()
-            return
-        if document.text == self._kept:
-            return
-        origin = document.origin
+        # It may be changed while it is written, and kept by several threads.
+        text = document.text
+        with self._guard:
+            if not document.is_unsaved:
+                self.forget()
+            elif text != self._kept:
+                self._write(document.origin, text)
+
+    def _write(self, origin: Origin, text: str) -> None:
         record = _Record(
             home=str(self._home),
-            text=document.text,
+            text=text,
             changed=time.time(),
             origin_kind=origin.kind,
             origin_name=origin.name,
@@ -94,14 +99,15 @@ class DraftKeeper:
                 unharmed="It is still in the form",
                 action="Save it with ctrl+s to a disk that has room",
             ) from error
-        self._kept = document.text
+        self._kept = text
 
     def forget(self) -> None:
         """Remove the draft of this console: it was saved, launched or given up."""
-        if self._path is not None and self._kept:
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
-        self._kept = ""
+        with self._guard:
+            if self._path is not None and self._kept:
+                with contextlib.suppress(OSError):
+                    self._path.unlink(missing_ok=True)
+            self._kept = ""
 
     def lay_aside(self) -> None:
         """Leave the draft where it is, to be offered later; the next one is another file."""
@@ -109,12 +115,13 @@ class DraftKeeper:
 
     def close(self) -> None:
         """Let go; a draft that is there is offered the next time."""
-        if self._lock is not None and self._path is not None:
-            self._lock.release()
-            with contextlib.suppress(OSError):
-                _lock_path(self._path).unlink(missing_ok=True)
-        self._path = self._lock = None
-        self._kept = ""
+        with self._guard:
+            if self._lock is not None and self._path is not None:
+                self._lock.release()
+                with contextlib.suppress(OSError):
+                    _lock_path(self._path).unlink(missing_ok=True)
+            self._path = self._lock = None
+            self._kept = ""
 
     def left(self) -> list[Draft]:
         """Drafts of consoles that are gone, the newest first; unreadable ones are left out."""

@@ -43,11 +43,6 @@ class Evaluation:
         return found if isinstance(found, dict) else {}
 
     @property
-    def median_m(self) -> float | None:
-        """Of the network."""
-        return _number(self.methods.get("network", {}).get("metrics", {}).get("median_m"))
-
-    @property
     def warnings(self) -> list[str]:
         """Sentences that belong beside the numbers."""
         found = self.result.get("warnings")

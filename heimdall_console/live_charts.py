@@ -48,7 +48,6 @@ class LiveChoices:
 class ChartContent:
     """One chart."""
 
-    name: str
     curves: tuple[Curve, ...]
     view: ChartView
     header: Header
@@ -136,7 +135,7 @@ def chart_content(
     header = Header(plain(name), value, trend or "")
     legend = "marks" if len(views) > 1 else "auto"
     axes = replace(axes, y_scale=scale, legend=legend)
-    return ChartContent(name, tuple(curves), axes, header)
+    return ChartContent(tuple(curves), axes, header)
 
 
 def chart_view(

@@ -11,11 +11,9 @@ from training_core.contract.home import ensure_folder
 
 
 def archived_runs(home: Path) -> frozenset[str]:
-    """Keys of the runs that are put away."""
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(read_regular(_path(home)))
-        if isinstance(found, list):
-            return frozenset(str(key) for key in found)
+    """Keys of the runs that are put away; a list that cannot be read hides nothing."""
+    with contextlib.suppress(OSError):
+        return _read(home)
     return frozenset()
 
 
@@ -26,11 +24,11 @@ def change_archive(home: Path, keys: Iterable[str], *, put_away: bool) -> frozen
         The keys of all that are put away now.
 
     Raises:
-        HeimdallError: The home is not writable.
+        HeimdallError: The list cannot be read, or the home is not writable.
     """
-    before = archived_runs(home)
-    after = before | set(keys) if put_away else before - set(keys)
     try:
+        before = _read(home)
+        after = before | set(keys) if put_away else before - set(keys)
         write_atomic(ensure_folder(home) / _path(home).name, json.dumps(sorted(after)).encode())
     except OSError as error:
         raise HeimdallError(
@@ -40,6 +38,14 @@ def change_archive(home: Path, keys: Iterable[str], *, put_away: bool) -> frozen
             action="Make the home writable or free some space",
         ) from error
     return after
+
+
+def _read(home: Path) -> frozenset[str]:
+    try:
+        found = json.loads(read_regular(_path(home)))
+    except (FileNotFoundError, ValueError):
+        return frozenset()
+    return frozenset(str(key) for key in found) if isinstance(found, list) else frozenset()
 
 
 def _path(home: Path) -> Path:
