@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import orjson
 import pytest
 from textual.binding import BindingsMap
 from textual.widget import Widget
@@ -34,21 +35,16 @@ from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.record_table import RecordTable
 from heimdall_console.widgets.run_table import RunTable
 from heimdall_console.widgets.welcome import Welcome
-from tests.console import (  # noqa: F401  (they fill the table)
-    key_expectations_charts,
-    key_expectations_configure,
-    key_expectations_dialogs,
-    key_expectations_everywhere,
-    key_expectations_live,
-    key_expectations_over_runs,
-    key_expectations_records,
-    key_expectations_runs,
-)
-from tests.console.key_expectations import EXPECTED, Console, Reader, Session
+from tests.console.key_expectations.dialogs import DIALOGS
+from tests.console.key_expectations.session import EXPECTED, Console, Reader, Session
 from tests.console.recorded_home import RecordedHome
 from tests.console.records import evaluated
 from tests.console.test_actions import PLACES
 from training_core.contract.run_log import RunLogWriter
+
+for _path in (Path(__file__).parent / "key_expectations").glob("*.py"):
+    # Each fills its part of the table.
+    import_module(f"tests.console.key_expectations.{_path.stem}")
 
 WIDGETS: tuple[type[Any], ...] = (
     RunTable,
@@ -181,6 +177,10 @@ async def test_keys_of_models(recorded_home: RecordedHome) -> None:
 
 async def test_keys_of_evaluate_and_of_the_jobs_panel(recorded_home: RecordedHome) -> None:
     failed = evaluated(recorded_home.path, "campus@champion")
+    positions = orjson.loads(failed.result_path.read_bytes())["positions"]
+    (recorded,) = (recorded_home.path / "jobs").glob("20261123-*/result.json")
+    result = {**orjson.loads(recorded.read_bytes()), "positions": positions}
+    recorded.write_bytes(orjson.dumps(result))
     failed.result_path.unlink()
     failed.log_path.unlink()
     with RunLogWriter(failed.log_path) as log:
@@ -192,7 +192,10 @@ async def test_keys_of_evaluate_and_of_the_jobs_panel(recorded_home: RecordedHom
         await s.until(lambda: len(screen.table.rows) == 2, "the evaluations")
         await s.walk("evaluate")
         assert {f"evaluate.{action.name}" for action in PLACES["evaluate"][0]} <= s.walked
+        screen.table.action_go(-1)
         await s.press("m")
+        shown = screen.query_one(MapView)
+        await s.until(lambda: len(shown.points.truths) == 40, "the recorded evaluation")
         await s.walk_widget("#evaluate-map")
         s.focus = "#evaluate-table"
 
@@ -247,9 +250,9 @@ def with_keys(package: ModuleType, kind: type[Any]) -> set[type[Any]]:
 
 
 async def test_keys_of_dialogs(recorded_home: RecordedHome) -> None:
-    assert with_keys(dialogs, Dialog) == set(key_expectations_dialogs.DIALOGS)
+    assert with_keys(dialogs, Dialog) == set(DIALOGS)
     async with session(recorded_home, "runs", "#runs-table", (80, 24)) as s:
-        for dialog in key_expectations_dialogs.DIALOGS:
+        for dialog in DIALOGS:
             for key, says in own_keys(dialog):
                 await s.press_expected(f"{dialog.__name__}.{says}", key)
 
@@ -265,7 +268,7 @@ def test_the_table_names_every_action_and_nothing_else() -> None:
     actions = {f"{place}.{action.name}" for place, found in PLACES.items() for action in found[0]}
     widgets = {
         f"{widget.__name__}.{says}"
-        for widget in (*WIDGETS, *key_expectations_dialogs.DIALOGS)
+        for widget in (*WIDGETS, *DIALOGS)
         for _, says in own_keys(widget, only_shown=widget in WIDGETS)
     }
     assert EXPECTED.keys() == actions | widgets
