@@ -119,6 +119,8 @@ class RunSource(Source):
         self._has_new = False
         self._status: RunStatus | None = None
         self._locked = False
+        self._locked_in: str | None = None
+        """What the log said when the lock was looked at."""
         self._next_lock_s = 0.0
         self._next_post_s = 0.0
         self._loading_s = _FIRST_VIEW_S
@@ -184,9 +186,11 @@ class RunSource(Source):
         status = derive_status(said, locked=True)
         if said is not None and status.has_ended:
             return status
-        if time.monotonic() >= self._next_lock_s:
+        # A worker that has just written its first state has taken the lock since the last look.
+        if said != self._locked_in or time.monotonic() >= self._next_lock_s:
             self._next_lock_s = time.monotonic() + _LOCK_LOOK_S
             status = status_with_lock(self.run, self._read_state)
+            self._locked_in = self._history.status
             self._locked = status not in (RunStatus.CRASHED, RunStatus.QUEUED)
             return status
         return derive_status(said, self._locked)

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual.message import Message
+from textual.message_pump import MessagePump
 
 from heimdall_console import run_index
 from heimdall_console.run_index import RunIndex, RunSummary, list_runs
+from heimdall_console.sources.run import RunRead, RunSource
 from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
 from training_core.contract.errors import UsageError
 from training_core.contract.home import runs_folder
@@ -52,6 +55,19 @@ class LiveWorker:
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+class Seen(MessagePump):
+    """Keeps the statuses that are posted to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statuses: list[RunStatus] = []
+
+    def post_message(self, message: Message) -> bool:
+        assert isinstance(message, RunRead)
+        self.statuses.append(message.view.status)
+        return True
 
 
 @pytest.fixture
@@ -179,6 +195,19 @@ def test_a_watched_run_is_followed_through_its_life(
     assert status() is RunStatus.STARTING
     second.write("finished")
     assert status() is RunStatus.FINISHED
+
+
+def test_a_run_that_begins_never_looks_crashed(
+    isolated_home: Path, live: Callable[[RunDir], LiveWorker]
+) -> None:
+    run, seen = made(isolated_home, 1), Seen()
+    source = RunSource(seen, run)
+    source.look()
+    worker = live(run)
+    source.look()
+    worker.write("running")
+    source.look()
+    assert seen.statuses == [RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING]
 
 
 def test_a_look_costs_what_has_changed(
