@@ -73,10 +73,10 @@ class CheckpointsScreen(CheckpointsActions):
 
     def compose_body(self) -> ComposeResult:
         """The run, its checkpoints, what is known of one."""
-        with Horizontal(id="checkpoints-bar", classes="bar"):
-            yield Static(id="checkpoints-run", classes="bar--title", markup=False)
-            yield Static(id="checkpoints-total", classes="bar--note", markup=False)
-        with Container(id="checkpoints-body", classes="body"):
+        with Horizontal(id="checkpoints-bar"):
+            yield Static(id="checkpoints-run", markup=False)
+            yield Static(id="checkpoints-total", markup=False)
+        with Container(id="checkpoints-body"):
             yield RecordTable(self._columns(""), self.ABOUT, id="checkpoints-table")
             yield Static(id="checkpoints-empty", classes="empty", markup=False)
             yield DetailPane("What is known of the checkpoint.", id="checkpoints-detail")

@@ -73,9 +73,8 @@ class CompareScreen(BaseScreen):
         self._view = ChartView(legend="auto")
         self._by_time = False
         self._only_differences = True
-        self._waiting = len(self.rows)
+        self._failed: set[str] = set()
         self._read_s: dict[str, float] = {}
-        self._failure = ""
 
     def compose_body(self) -> ComposeResult:
         """What is compared, the curves, the table."""
@@ -98,7 +97,7 @@ class CompareScreen(BaseScreen):
         self.run_in_thread(
             lambda: read_histories(row, None, reader),
             lambda found: self._take(row, found),
-            on_error=self._tell_failure,
+            on_error=lambda error: self._tell_failure(row, error),
             group=row.key,
             exclusive=True,
         )
@@ -114,7 +113,7 @@ class CompareScreen(BaseScreen):
 
     def _take(self, row: "RunRow", found: dict[str, MetricHistory]) -> None:
         self._histories[row.key] = found
-        self._waiting = sum(r.key not in self._histories for r in self.rows)
+        self._failed.discard(row.key)
         for name, history in found.items():
             figures = _figures(history)
             if not self._runs.figures.is_current(row, name):
@@ -132,9 +131,8 @@ class CompareScreen(BaseScreen):
         self._draw()
         self._fill_table()
 
-    def _tell_failure(self, error: Exception) -> None:
-        self._waiting -= 1
-        self._failure = "some curves could not be read; ! shows why"
+    def _tell_failure(self, row: "RunRow", error: Exception) -> None:
+        self._failed.add(row.key)
         self.console_app.remember_error(error)
         self._show_title()
 
@@ -142,10 +140,12 @@ class CompareScreen(BaseScreen):
         parts = [f"{len(self.rows)} runs compared"]
         if self._left_out:
             parts.append(f"{self._left_out} more are left out")
-        if self._waiting > 0:
-            parts.append(f"reading the curves of {self._waiting}")
-        if self._failure:
-            parts.append(self._failure)
+        known = self._histories.keys() | self._failed
+        waiting = sum(row.key not in known for row in self.rows)
+        if waiting:
+            parts.append(f"reading the curves of {waiting}")
+        if self._failed:
+            parts.append("some curves could not be read; ! shows why")
         self.query_one("#compare-title", Static).update("   ".join(parts))
 
     # The curves.

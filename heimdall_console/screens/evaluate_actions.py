@@ -168,6 +168,8 @@ class EvaluateActions(BaseScreen):
         run_id = str(job.result.get("run_id") or "")
         if any(run.info.id == run_id for run in self.console_app.runs or ()):
             self.console_app.show_checkpoints(run_id)
+        else:
+            self.tell(f"The run {run_id or 'of this model'} is not on this disk", "warning")
 
     def action_copy(self) -> None:
         """Copy path or command, in turn."""

@@ -152,7 +152,7 @@ class ModelsActions(BaseScreen):
             f"Into which new folder does {version.reference} go?",
             "The folder appears whole or not at all.",
             str(Path.cwd() / f"{version.model}-v{version.number}"),
-            _folder_problem,
+            folder_problem,
         )
         if text is None:
             return
@@ -202,7 +202,8 @@ class ModelsActions(BaseScreen):
         return version
 
 
-def _folder_problem(text: str) -> str:
+def folder_problem(text: str) -> str:
+    """What is wrong with a new folder's path; empty where nothing is."""
     if not text.strip():
         return "a folder"
     # Unlike those of Path, these raise for no text that is still being typed.

@@ -13,6 +13,7 @@ from heimdall_console.model_rows import (
     version_before,
 )
 from heimdall_console.model_text import list_lines, show_lines
+from heimdall_console.screens.models_actions import folder_problem
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import UsageError
 
@@ -110,3 +111,15 @@ def test_chain_and_proof_are_shown(isolated_home: Path) -> None:
     assert "2.0 times as fast" in text
     listed = "\n".join(list_lines(models(), 4.0, terminal))
     assert "incomplete" in listed
+
+
+@pytest.mark.parametrize(
+    "typed", ["~nobody-of-this-name/x", "/" + "a" * 300, "~nobody-of-this-name"]
+)
+def test_a_path_that_is_being_typed_raises_nothing(typed: str) -> None:
+    assert folder_problem(typed) == ""
+
+
+def test_a_folder_that_is_there_is_refused(tmp_path: Path) -> None:
+    assert folder_problem(str(tmp_path)) == "it exists already"
+    assert folder_problem(" ") == "a folder"
