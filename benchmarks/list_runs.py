@@ -72,7 +72,7 @@ def make_run(home: Path, number: int, kind: str, log_bytes: int, config: str) ->
     run = RunDir(runs_folder(home) / f"20260101-{number:06d}-aaaaaa")
     run.checkpoints.mkdir(parents=True)
     info = RunInfo(id=run.id, name=f"run-{number}", experiment="bench", created=CREATED_S)
-    run.info_path.write_bytes(orjson.dumps(info.model_dump(), option=orjson.OPT_INDENT_2))
+    run.info_path.write_bytes(orjson.dumps(info.as_fields(), option=orjson.OPT_INDENT_2))
     run.config_path.write_text(config)
     run.lock_path.write_bytes(b'{"pid":1,"started":0,"host":"none"}')
     if kind == "queued":

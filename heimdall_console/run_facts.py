@@ -92,7 +92,7 @@ class RunFacts:
             "path": str(self.run.path),
             "status": self.status.value,
             "reason": self.reason,
-            "info": self.info.model_dump(),
+            "info": self.info.as_fields(),
             "worker": self.worker and {"pid": self.worker[0], "host": self.worker[1]},
             "started": progress.started,
             "ended": progress.ended if self.status.has_ended else None,

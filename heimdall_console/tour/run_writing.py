@@ -21,7 +21,8 @@ from heimdall_console.tour.weights import with_other_home
 from training_core.contract.checkpoints import CheckpointSidecar, sidecar_path, write_sidecar
 from training_core.contract.run_dir import RunDir, RunInfo, create_run
 
-_WEIGHTS: Final = "recorded.ckpt"
+_END_OF_ARCHIVE_BYTES: Final = 2
+"""The last bytes of a zip archive without a comment: the length of the comment."""
 
 
 class RunWriter:
@@ -43,11 +44,7 @@ class RunWriter:
             HOME_TOKEN: shown_home or str(home),
             **{run_token(key): i for key, i in ids.items()},
         }
-        self._weights = home / _WEIGHTS
-        weights = with_other_home(recording.weights, HOME_TOKEN, self._names[HOME_TOKEN])
-        self._sha256, self._size_bytes = hashlib.sha256(weights).hexdigest(), len(weights)
-        if not self._weights.exists():
-            self._weights.write_bytes(weights)
+        self._weights = with_other_home(recording.weights, HOME_TOKEN, self._names[HOME_TOKEN])
 
     def make(self, recorded: RecordedRun, run_id: str, created: float, name: str = "") -> RunDir:
         """Make the directory of a run that has not begun.
@@ -61,7 +58,7 @@ class RunWriter:
         known = {**recorded.info, "id": run_id, "created": created}
         if name:
             known["name"] = name
-        info = RunInfo.model_validate(self._filled_json(known, run_id, recorded.key))
+        info = RunInfo.from_fields(self._filled_json(known, run_id, recorded.key))
         config = self.text(recorded.config.encode(), run_id, recorded.key).decode()
         return create_run(self.home, info, config)
 
@@ -99,15 +96,17 @@ class RunWriter:
         if record["kind"] == "hardware":
             record = with_example_gpu(record)
         elif record["kind"] == "checkpoint":
+            path = run.checkpoints / Path(record["path"]).name
+            weights = self._weights_of(path)
             record |= {
-                "path": str(run.checkpoints / Path(record["path"]).name),
-                "sha256": self._sha256,
-                "size_bytes": self._size_bytes,
+                "path": str(path),
+                "sha256": hashlib.sha256(weights).hexdigest(),
+                "size_bytes": len(weights),
             }
         return record
 
     def write_checkpoint(self, run: RunDir, record: Record) -> None:
-        """Let the one recorded file of weights appear under the name of a checkpoint.
+        """Let the recorded weights appear under the name of a checkpoint.
 
         Args:
             run: The run.
@@ -115,7 +114,7 @@ class RunWriter:
         """
         path = run.checkpoints / Path(record["path"]).name
         if not path.exists():
-            os.link(self._weights, path)
+            path.write_bytes(self._weights_of(path))
         sidecar = CheckpointSidecar(
             file=path.name,
             step=record["step"],
@@ -142,6 +141,15 @@ class RunWriter:
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 is_text = not name.endswith(".onnx")
                 target.write_bytes(self.text(content, run.id, recorded.key) if is_text else content)
+
+    def _weights_of(self, path: Path) -> bytes:
+        """The recorded weights with the name of a checkpoint as the comment of their archive.
+
+        Exports know a checkpoint by its SHA-256: no two may be the same file.
+        """
+        comment = f"{path.parent.parent.name}/{path.name}".encode()
+        length = len(comment).to_bytes(_END_OF_ARCHIVE_BYTES, "little")
+        return self._weights[:-_END_OF_ARCHIVE_BYTES] + length + comment
 
     def text(self, content: bytes, run_id: str = "", key: str = "") -> bytes:
         """A recorded text with the names of this home in it."""

@@ -6,12 +6,12 @@ import os
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.files import read_regular, write_atomic
@@ -20,10 +20,13 @@ from training_core.contract.home import appearing_folder, runs_folder
 _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
 
-class RunInfo(BaseModel):
-    """`run.json`: what is known of a run before it starts; written once."""
+@dataclass(frozen=True)
+class RunInfo:
+    """`run.json`: what is known of a run before it starts; written once.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Every viewer reads it before it shows anything, so it does without pydantic, whose import
+    takes longer than reading a thousand of them.
+    """
 
     id: str
     """Sortable by the time of creation."""
@@ -37,13 +40,13 @@ class RunInfo(BaseModel):
     """Machine that it was made on."""
     user: str = ""
     """Who made it."""
-    command: list[str] = []
+    command: list[str] = field(default_factory=list)
     """Command line that made it."""
     git_commit: str = ""
     """Commit of the code around the configuration; empty outside a repository."""
     git_dirty: bool = False
     """Whether that code had uncommitted changes."""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = field(default_factory=dict)
     """Versions of the packages that matter."""
     config_hash: str = ""
     """SHA-256 of the resolved configuration."""
@@ -51,8 +54,65 @@ class RunInfo(BaseModel):
     """Of the dataset at the start."""
     parent: str = ""
     """Run that this one repeats or starts from."""
-    changes: dict[str, list[Any]] = {}
+    changes: dict[str, list[Any]] = field(default_factory=dict)
     """Of a run that repeats another: dotted key → its value there and here."""
+
+    @classmethod
+    def from_fields(cls, told: object) -> Self:
+        """What a `run.json` says; keys of later versions are left out.
+
+        Raises:
+            ValueError: It is no object, lacks what every run has, or a value is of another type.
+        """
+        if not isinstance(told, dict):
+            raise ValueError("It is no JSON object")
+        known = {name: told[name] for name in _INFO_TYPES if name in told}
+        for name, value in known.items():
+            if not _INFO_TYPES[name](value):
+                raise ValueError(f"{name} is of another type")
+        if missing := _INFO_NEEDED - known.keys():
+            raise ValueError(f"{', '.join(sorted(missing))} is missing")
+        return cls(**known | {"created": float(known["created"])})
+
+    def as_fields(self) -> dict[str, Any]:
+        """Plain data, as it stands in the file."""
+        return asdict(self)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_named_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _are_named_lists(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, list) for item in value.values())
+
+
+_INFO_NEEDED: Final = {"id", "name", "experiment", "created"}
+_INFO_TYPES: Final[dict[str, Callable[[object], bool]]] = {
+    **dict.fromkeys(("id", "name", "experiment", "host", "user", "git_commit"), _is_text),
+    **dict.fromkeys(("config_hash", "dataset_fingerprint", "parent"), _is_text),
+    "created": _is_number,
+    "git_dirty": _is_switch,
+    "command": _are_texts,
+    "versions": _are_named_texts,
+    "changes": _are_named_lists,
+}
 
 
 @dataclass(frozen=True)
@@ -142,8 +202,8 @@ class RunDir:
             HeimdallError: It is missing or not readable.
         """
         try:
-            return RunInfo.model_validate_json(read_regular(self.info_path))
-        except (OSError, ValidationError) as error:
+            return RunInfo.from_fields(orjson.loads(read_regular(self.info_path)))
+        except (OSError, ValueError) as error:
             raise HeimdallError(
                 f"{self.path} is not a run",
                 why="Its run.json is missing or damaged",
@@ -181,7 +241,7 @@ def create_run(home: Path, info: RunInfo, config_toml: str) -> RunDir:
         for folder in (made.commands, made.checkpoints, made.exports):
             folder.mkdir(mode=0o700)
         write_atomic(made.config_path, config_toml.encode())
-        write_atomic(made.info_path, orjson.dumps(info.model_dump(), option=orjson.OPT_INDENT_2))
+        write_atomic(made.info_path, orjson.dumps(info.as_fields(), option=orjson.OPT_INDENT_2))
     return RunDir(runs / info.id)
 
 
