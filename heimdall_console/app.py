@@ -215,9 +215,12 @@ class HeimdallApp(Navigation):
 
     async def action_quit(self) -> None:
         """Leave; the last line on the terminal says what keeps running."""
+        if self.guide is not None:
+            self.exit("The tour is over; `heimdall-console` shows runs of your own")
+            return
         live = [run for run in self.runs or () if not run.status.has_ended]
         names = ", ".join(plain(run.info.name) for run in live[:3])
         more = f" and {len(live) - 3} more" if len(live) > 3 else ""
-        verb = "keeps" if len(live) == 1 else "keep"
-        said = f"{names}{more} {verb} running; `heimdall-console` shows them again" if live else ""
-        self.exit(said)
+        verb, them = ("keeps", "it") if len(live) == 1 else ("keep", "them")
+        said = f"{names}{more} {verb} running; `heimdall-console` shows {them} again"
+        self.exit(said if live else "")

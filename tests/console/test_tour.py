@@ -112,6 +112,7 @@ def test_a_home_is_made_of_it_that_is_whole(isolated_home: Path, recording: Reco
         "campus-long": RunStatus.QUEUED,
     }
     directories = {name: RunDir(isolated_home / "runs" / r.info.id) for name, r in runs.items()}
+    hashes: list[str] = []
     for run in directories.values():
         found = records(run)
         assert all(record["t"] < now for record in found)
@@ -121,8 +122,11 @@ def test_a_home_is_made_of_it_that_is_whole(isolated_home: Path, recording: Reco
             file = run.checkpoints / sidecar.file
             assert hashlib.sha256(file.read_bytes()).hexdigest() == sidecar.sha256
             assert zipfile.ZipFile(file).testzip() is None
+            hashes.append(sidecar.sha256)
         names = {sidecar.file for sidecar in list_checkpoints(run.checkpoints)}
         assert names == {path.name for path in run.checkpoints.glob("*.ckpt")}
+    # An export marks the checkpoint of its SHA-256, and no other one.
+    assert len(set(hashes)) == len(hashes) > 5
     baseline = directories["campus-baseline"]
     assert (baseline.exports / "campus" / "model.onnx").is_file()
     texts = [p for p in isolated_home.rglob("*") if p.suffix in (".json", ".jsonl", ".toml")]
@@ -256,7 +260,9 @@ def test_the_command_shows_the_tour_and_leaves_nothing(temporary_folder: Path) -
     child.send("1")
     wait_until(lambda: shows("tour 2/5") and shows("campus-baseline"), "the second step is shown")
     child.send("q")
+    child.expect("The tour is over; `heimdall-console` shows runs of your own")
     child.expect(pexpect.EOF)
+    assert b"running" not in child.before
     child.close()
     assert child.exitstatus == 0
     assert not home.exists()
