@@ -28,6 +28,23 @@ _ZOOM_STEP: Final = 0.8
 _PAN_SHARE: Final = 0.2
 
 
+class _OfChart(Message):
+    """Something that a person did in a chart.
+
+    Args:
+        chart: Where.
+    """
+
+    def __init__(self, chart: "MetricChart") -> None:
+        super().__init__()
+        self.chart = chart
+
+    @property
+    def control(self) -> "MetricChart":
+        """The chart."""
+        return self.chart
+
+
 class MetricChart(Chart):
     """Shows curves; what is pointed at and asked for is posted, the owner decides what changes."""
 
@@ -46,7 +63,7 @@ class MetricChart(Chart):
         Binding("enter", "select", "open the chart", show=False),
     ]
 
-    class CursorMoved(Message):
+    class CursorMoved(_OfChart):
         """The cursor was set, moved or, with None, removed.
 
         Args:
@@ -55,20 +72,14 @@ class MetricChart(Chart):
         """
 
         def __init__(self, chart: "MetricChart", x: float | None) -> None:
-            self.chart = chart
+            super().__init__(chart)
             self.x = x
-            super().__init__()
-
-        @property
-        def control(self) -> "MetricChart":
-            """The chart."""
-            return self.chart
 
         def can_replace(self, message: Message) -> bool:
             """Only the newest place counts."""
             return isinstance(message, type(self))
 
-    class Zoomed(Message):
+    class Zoomed(_OfChart):
         """Another range of x was asked for; None for all.
 
         Args:
@@ -77,34 +88,15 @@ class MetricChart(Chart):
         """
 
         def __init__(self, chart: "MetricChart", range: "Range | None") -> None:
-            self.chart = chart
+            super().__init__(chart)
             self.range = range
-            super().__init__()
-
-        @property
-        def control(self) -> "MetricChart":
-            """The chart."""
-            return self.chart
 
         def can_replace(self, message: Message) -> bool:
             """Only the newest range counts."""
             return isinstance(message, type(self))
 
-    class Selected(Message):
-        """The chart was opened, with enter or a double click.
-
-        Args:
-            chart: Which.
-        """
-
-        def __init__(self, chart: "MetricChart") -> None:
-            self.chart = chart
-            super().__init__()
-
-        @property
-        def control(self) -> "MetricChart":
-            """The chart."""
-            return self.chart
+    class Selected(_OfChart):
+        """The chart was opened, with enter or a double click."""
 
     def __init__(
         self, title: str = "", *, id: str | None = None, classes: str | None = None

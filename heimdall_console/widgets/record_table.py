@@ -30,6 +30,23 @@ _NAMES: Final = (
 )
 
 
+class _OfTable(Message):
+    """Something that a person did in a table.
+
+    Args:
+        table: Which table.
+    """
+
+    def __init__(self, table: "RecordTable") -> None:
+        super().__init__()
+        self.table = table
+
+    @property
+    def control(self) -> "RecordTable":
+        """The table."""
+        return self.table
+
+
 class RecordTable(ScrollView, can_focus=True):
     """Records, one a line; only the lines that are seen are drawn.
 
@@ -77,7 +94,7 @@ class RecordTable(ScrollView, can_focus=True):
     }
     """
 
-    class Highlighted(Message):
+    class Highlighted(_OfTable):
         """The cursor is on another record.
 
         Args:
@@ -86,20 +103,14 @@ class RecordTable(ScrollView, can_focus=True):
         """
 
         def __init__(self, table: "RecordTable", key: str) -> None:
-            self.table = table
+            super().__init__(table)
             self.key = key
-            super().__init__()
-
-        @property
-        def control(self) -> "RecordTable":
-            """The table."""
-            return self.table
 
         def can_replace(self, message: Message) -> bool:
             """Only where it is now counts."""
             return isinstance(message, RecordTable.Highlighted) and message.table is self.table
 
-    class Opened(Message):
+    class Opened(_OfTable):
         """A record was clicked twice.
 
         Args:
@@ -108,16 +119,10 @@ class RecordTable(ScrollView, can_focus=True):
         """
 
         def __init__(self, table: "RecordTable", key: str) -> None:
-            self.table = table
+            super().__init__(table)
             self.key = key
-            super().__init__()
 
-        @property
-        def control(self) -> "RecordTable":
-            """The table."""
-            return self.table
-
-    class TitleClicked(Message):
+    class TitleClicked(_OfTable):
         """The title of a column was clicked.
 
         Args:
@@ -126,14 +131,8 @@ class RecordTable(ScrollView, can_focus=True):
         """
 
         def __init__(self, table: "RecordTable", column_id: str) -> None:
-            self.table = table
+            super().__init__(table)
             self.column_id = column_id
-            super().__init__()
-
-        @property
-        def control(self) -> "RecordTable":
-            """The table."""
-            return self.table
 
     def __init__(
         self,
