@@ -33,17 +33,42 @@ def main() -> int:
             # A terminal that cannot show a character must not end the command.
             stream.reconfigure(errors="in_ascii")
     arguments = sys.argv[1:]
-    if not arguments and "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
-        from heimdall_console.opening import is_screen, open_console
-
-        if not is_screen():
-            sys.stdout.write(_WELCOME)
-            return 0
-        return open_console()
-    # Typer costs 50 ms that a bare call does not need.
+    if "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
+        code = _open_at_once(arguments)
+        if code is not None:
+            return code
     from heimdall_console.cli import run_command_line
 
     return run_command_line(arguments)
+
+
+def _open_at_once(arguments: list[str]) -> int | None:
+    """Open the console for a bare call and for `attach RUN`, without the command line's parser.
+
+    Typer and what it loads cost as long as the console itself.
+
+    Returns:
+        The exit code; None for everything that the command line has to answer, errors too.
+    """
+    from heimdall_console.opening import is_screen, open_console
+
+    if not arguments:
+        if is_screen():
+            return open_console()
+        sys.stdout.write(_WELCOME)
+        return 0
+    names = arguments[1:]
+    if arguments[0] != "attach" or len(names) != 1 or names[0].startswith("-") or not is_screen():
+        return None
+    from training_core.contract.errors import UsageError
+    from training_core.contract.home import home_path
+    from training_core.contract.run_dir import find_run
+
+    try:
+        found = find_run(home_path(), names[0])
+    except UsageError:
+        return None
+    return open_console(run_ids=(found.id,))
 
 
 if __name__ == "__main__":
