@@ -5,9 +5,11 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from heimdall_console import garbage
 from heimdall_console.preferences import Preferences, preferences_path
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.home import home_path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from heimdall_console.tour.guide import Guide
 
 
-_REPAIR_AFTER_S: Final = 3.0
+_SETTLED_AFTER_S: Final = 3.0
 
 
 def is_screen() -> bool:
@@ -61,11 +63,13 @@ def open_console(
             unharmed="Nothing was started",
             action="Every screen has a command: `heimdall-console --help` lists them",
         )
+    garbage.begin()
     from heimdall_console.app import HeimdallApp
 
     home = home or home_path()
+    _later(garbage.settle)
     if not readonly and guide is None:
-        _start_owed_publishers_later(home)
+        _later(lambda: _start_owed_publishers(home))
     app = HeimdallApp(
         home,
         run_ids=run_ids,
@@ -81,19 +85,19 @@ def open_console(
     return app.return_code or 0
 
 
-def _start_owed_publishers_later(home: Path) -> None:
-    """Start again the publishers that died, as everybody does who looks at runs.
+def _later(work: Callable[[], None]) -> None:
+    """Do something once the first screens stand, in a thread that nobody waits for.
 
-    It waits until the first screens stand, in a thread that nobody waits for: a home on a file
-    system that hangs must not keep the person from looking, nor from leaving.
+    A home on a file system that hangs must not keep the person from looking, nor from leaving.
     """
-
-    def work() -> None:
-        from heimdall_console.owed_publishing import start_owed_publishers
-
-        with contextlib.suppress(HeimdallError, OSError):
-            start_owed_publishers(home)
-
-    timer = threading.Timer(_REPAIR_AFTER_S, work)
+    timer = threading.Timer(_SETTLED_AFTER_S, work)
     timer.daemon = True
     timer.start()
+
+
+def _start_owed_publishers(home: Path) -> None:
+    """Start again the publishers that died, as everybody does who looks at runs."""
+    from heimdall_console.owed_publishing import start_owed_publishers
+
+    with contextlib.suppress(HeimdallError, OSError):
+        start_owed_publishers(home)
