@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.driver import Driver
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 
 from heimdall_console.actions import everywhere
 from heimdall_console.app_navigation import Navigation, Selection, screen_maker
@@ -212,6 +214,16 @@ class HeimdallApp(Navigation):
         # Whoever quits while a dialog opens takes its widgets away from under it.
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Refuse to suspend while somebody types: an editor takes back by the same key."""
+        is_typing = isinstance(self.focused, Input | TextArea)
+        return not (is_typing and action == "suspend_process")
+
+    @on(Driver.SignalResume)
+    def _draw_again(self) -> None:
+        """The shell has had the terminal: nothing of what was drawn is there any more."""
+        self.refresh(layout=True)
 
     async def action_quit(self) -> None:
         """Leave; the last line on the terminal says what keeps running."""

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingsMap
 from textual.screen import Screen
@@ -34,6 +35,11 @@ Severity = str
 _FUNCTION_KEY = re.compile(r"f\d+")
 
 
+_LEAVE = Action(
+    name="back", title="leave", keys="escape", help="Leave the text field.", in_footer=True
+)
+
+
 def bindings_of(prefix: str, actions: Sequence[Action]) -> list[Binding]:
     """Textual's bindings of some actions; function keys count inside text fields, too."""
     return [
@@ -42,13 +48,28 @@ def bindings_of(prefix: str, actions: Sequence[Action]) -> list[Binding]:
             action.name,
             action.title,
             show=action.in_footer,
-            priority=action.priority or bool(_FUNCTION_KEY.fullmatch(key.strip())),
+            priority=_counts_in_text(action, key.strip()),
             id=f"{prefix}.{action.name}" if place == 0 else None,
         )
         for action in actions
         for place, key in enumerate(action.keys.split(","))
         if key.strip()
     ]
+
+
+def _counts_in_text(action: Action, key: str) -> bool:
+    return action.priority or bool(_FUNCTION_KEY.fullmatch(key))
+
+
+def while_typing(actions: Sequence[Action]) -> list[Action]:
+    """The actions that have a key while somebody types, with that key."""
+    found = []
+    for action in actions:
+        keys = (key.strip() for key in action.keys.split(","))
+        key = next((key for key in keys if _counts_in_text(action, key)), "")
+        if key:
+            found.append(replace(action, keys=key))
+    return found
 
 
 def widget_keys(widget: Widget) -> list[tuple[str, str]]:
@@ -250,9 +271,25 @@ class BaseScreen(LeavesOnce, Screen[None]):
         self._arrange_hints()
 
     def _arrange_hints(self) -> None:
-        own = [action for action in self.possible_actions() if action.in_footer]
-        always = self.console_app.with_keys("app", everywhere.ACTIONS)
-        self.query_one(KeyHints).show_actions(own, [a for a in always if a.in_footer])
+        own = self.hinted_actions()
+        always = [
+            action
+            for action in self.console_app.with_keys("app", everywhere.ACTIONS)
+            if action.in_footer
+        ]
+        if isinstance(self.focused, Input | TextArea):
+            own, always = [_LEAVE, *while_typing(own)], while_typing(always)
+        self.query_one(KeyHints).show_actions(own, always)
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _hint_at_what_works(self) -> None:
+        if self.query(KeyHints):  # a screen that is being left blurs, too
+            self._arrange_hints()
+
+    def hinted_actions(self) -> list[Action]:
+        """What the footer shows of what can be done here now."""
+        return [action for action in self.possible_actions() if action.in_footer]
 
     def possible_actions(self) -> list[Action]:
         """What can be done here now, with the keys that the person has given."""

@@ -22,6 +22,7 @@ from heimdall_console.screens.dialogs.offer_picker import OfferPicker
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.dialogs.yes_no import YesNo
 from heimdall_console.starting.run_making import make_run
+from heimdall_console.widgets.key_hints import KeyHints
 from tests.conftest import home_of
 from tests.console.programs import TIMEOUT_S, fake_command, write_dataset
 from training_core.contract.config import Config
@@ -81,6 +82,10 @@ async def set_field(pilot: Pilot[str], screen: ConfigureScreen, key: str, text: 
 
 def text_of(screen: ConfigureScreen, name: str) -> str:
     return str(screen.query_one(name, Static).render())
+
+
+def hints(screen: ConfigureScreen) -> str:
+    return str(screen.query_one(KeyHints).render()).strip()
 
 
 async def test_form_text_and_files_are_one_document(home: Path, tmp_path: Path) -> None:
@@ -153,7 +158,18 @@ async def test_form_text_and_files_are_one_document(home: Path, tmp_path: Path) 
         assert document.problems[0].line == 1
         assert "line 1: is not TOML" in text_of(screen, "#config-help")
         assert document.flat["optimizer.learning_rate"] == 2e-3, "the last good state stays"
+
+        # The footer names only the keys that are not letters; one takes back what was typed.
+        assert (
+            hints(screen)
+            == "esc leave  ctrl+r launch  f9 form/toml  ctrl+s save  ctrl+p all actions"
+        )
+        await pilot.press("ctrl+z")
+        assert screen.editor.text == before.replace("learning_rate = 0.001", "learning_rate = 2e-3")
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: not document.is_toml, "it is typed again")
         await pilot.press("escape")
+        assert "p preflight" in hints(screen)
         screen.form.rows.go_to("data.signal")
         await pilot.press("space")
         assert document.flat["data.signal"] is True, "a broken text is not touched"
