@@ -205,7 +205,7 @@ class ModelsScreen(ModelsActions):
         if proof:
             found.append(("proof of the export", proof_pairs(proof)))
         else:
-            said = "reading…" if proof is None else "neither on this disk nor in MLflow"
+            said = "reading…" if proof is None else "not on this disk, and none came from MLflow"
             found.append(("proof of the export", [("", said)]))
         pane.show(key, plain(f"{version.model} v{version.number}"), found)
         if proof is None:

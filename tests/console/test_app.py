@@ -16,6 +16,7 @@ from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.dialogs.theme_picker import ThemePicker
 from heimdall_console.screens.dialogs.yes_no import YesNo
 from heimdall_console.settings import settings_path
+from heimdall_console.sources.thread import in_thread
 from training_core.contract.errors import HeimdallError
 
 
@@ -125,13 +126,18 @@ async def test_background_work_that_fails_is_shown(isolated_home: Path) -> None:
         def divide() -> float:
             return 1 / 0
 
-        screen.run_in_thread(divide)  # type: ignore[attr-defined]
-        for _ in range(100):
-            await pilot.pause(0.02)
-            if isinstance(app.screen, ErrorPage):
-                break
-        assert isinstance(app.screen, ErrorPage)
-        assert isinstance(app.screen.error, ZeroDivisionError)
+        for begin in (
+            lambda: screen.run_in_thread(divide),  # type: ignore[attr-defined]
+            lambda: app.run_worker(in_thread(divide), exit_on_error=False),
+        ):
+            begin()
+            for _ in range(100):
+                await pilot.pause(0.02)
+                if isinstance(app.screen, ErrorPage):
+                    break
+            assert isinstance(app.screen, ErrorPage)
+            assert isinstance(app.screen.error, ZeroDivisionError)
+            await pilot.press("escape")
 
 
 async def test_questions_are_answered_by_key(isolated_home: Path) -> None:

@@ -127,10 +127,10 @@ class DatabaseRuns:
             }
             for run in runs
         }
-        for table, part in (("params", "params"), ("tags", "tags")):
+        for table in ("params", "tags"):
             for run_id, key, value in self._of_runs(f"run_uuid, key, value FROM {table}", ids):
                 if key not in LEFT_OUT_TAGS:
-                    rows[run_id][part][cut(key)] = cut(value)
+                    rows[run_id][table][cut(key)] = cut(value)
         for run_id, key, value, is_nan in self._of_runs(
             "run_uuid, key, value, is_nan FROM latest_metrics", ids
         ):
