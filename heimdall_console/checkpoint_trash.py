@@ -68,7 +68,8 @@ def refuse_protected(rows: Iterable[CheckpointRow]) -> None:
             f"{first.name} is not pruned{more}",
             why=f"It is {first.protection}",
             unharmed="Nothing was moved",
-            action="Leave it out; `heimdall-console checkpoints list RUN` shows what is kept",
+            action="Leave it out; "
+            f"`heimdall-console checkpoints list {first.sidecar.run_id}` shows what is kept",
         )
 
 

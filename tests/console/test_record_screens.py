@@ -116,7 +116,10 @@ async def test_checkpoints_are_chosen_pruned_and_brought_back(isolated_home: Pat
         await until(pilot, lambda: "cannot be looked into" in str(screen._details.values()), "why")
         await pilot.press("d")
         assert isinstance(app.screen, ErrorPage), "the best one is refused"
-        await pilot.press("escape")
+        assert f"checkpoints list {run.id}" in str(app.screen.error)
+        assert "Not done" in shown(app)
+        assert "traceback" not in shown(app)
+        await pilot.press("t", "escape")
         await pilot.press("g", "j", "space", "G", "k", "space")
         assert [row.sidecar.epoch for row in screen.chosen_rows()] == [1, 3]
         await pilot.press("d")

@@ -1,4 +1,4 @@
-"""An error in four sentences, with its traceback one key away."""
+"""An error in four sentences; the traceback of what is no mere refusal is one key away."""
 
 import traceback
 from typing import ClassVar
@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from heimdall_console.formatting import plain
 from heimdall_console.screens.dialogs.dialog import Dialog
-from training_core.contract.errors import ConfigError, HeimdallError
+from training_core.contract.errors import ConfigError, HeimdallError, UsageError
 
 
 class ErrorPage(Dialog[None]):
@@ -19,7 +19,7 @@ class ErrorPage(Dialog[None]):
 
     Args:
         error: Anything that was raised.
-        detail: A traceback of elsewhere; that of the error itself when empty.
+        detail: A traceback of elsewhere; that of the error itself when empty, but a refusal has none.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -31,22 +31,28 @@ class ErrorPage(Dialog[None]):
     def __init__(self, error: BaseException, detail: str = "") -> None:
         super().__init__()
         self.error = error
-        self._detail = detail or "".join(traceback.format_exception(error))
+        self._is_refusal = isinstance(error, UsageError) and not detail
+        if not detail and not self._is_refusal:
+            detail = "".join(traceback.format_exception(error))
+        self._detail = detail
 
     def compose(self) -> ComposeResult:
         """The sentences, the traceback when asked for, and the keys."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "Something failed"
+            box.border_title = "Not done" if self._is_refusal else "Something failed"
             yield Static(error_text(self.error), classes="dialog--text")
             with VerticalScroll(id="traceback"):
                 yield Static(Text(plain(self._detail, keep_lines=True)))
-            yield Static(
-                Text("esc  close    t  traceback    y  copy everything"), classes="dialog--hint"
-            )
+            keys = "" if self._is_refusal else "t  traceback    "
+            yield Static(Text(f"esc  close    {keys}y  copy everything"), classes="dialog--hint")
 
     def on_mount(self) -> None:
         """Begin without the traceback."""
         self.query_one("#traceback").display = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer a traceback where there is one."""
+        return action != "show_traceback" or not self._is_refusal
 
     def action_show_traceback(self) -> None:
         """Show or hide the traceback."""
@@ -58,7 +64,7 @@ class ErrorPage(Dialog[None]):
     def action_copy(self) -> None:
         """Copy the sentences and the traceback."""
         copy = getattr(self.app, "copy", self.app.copy_to_clipboard)
-        copy(f"{error_text(self.error).plain}\n\n{self._detail}")
+        copy(f"{error_text(self.error).plain}\n\n{self._detail}".rstrip())
 
 
 def error_text(error: BaseException) -> Text:
