@@ -88,7 +88,7 @@ def ask(run: RunDir, command: Command, wait_s: float) -> Answer:
                 with contextlib.suppress(ValueError):
                     status = RunStatus(record.get("status", ""))
                 if status.has_ended:
-                    return _at_the_end(command_id, command, status)
+                    return at_the_end(command_id, command, status)
             if record["kind"] != "command" or record.get("id") != command_id:
                 continue
             outcome, reason = record.get("outcome"), str(record.get("reason") or "")
@@ -186,7 +186,8 @@ def _is_saved(run: RunDir) -> bool:
     return bool(own_checkpoints(run, directory))
 
 
-def _at_the_end(command_id: str, command: Command, status: RunStatus) -> Answer:
+def at_the_end(command_id: str, command: Command, status: RunStatus) -> Answer:
+    """What a run that has ended meanwhile answers: who wanted it to stop has got it."""
     if isinstance(command, StopCommand):
         return Answer(command_id, command, "done", f"The run has ended: {status.value}")
     return Answer(command_id, command, "refused", f"The run ended before: {status.value}")

@@ -145,10 +145,14 @@ async def _ask(
     screen: "BaseScreen", run_id: str, command: "Command", wait_s: float = _WAIT_S
 ) -> None:
     """Send a command and tell its answer, whenever it comes."""
-    from heimdall_console.run_commands import ask
+    from heimdall_console.run_commands import ask, at_the_end
+    from training_core.contract.run_status import run_status
 
     def work() -> "Answer":
-        return ask(_run(screen.console_app.home, run_id), command, wait_s)
+        run = _run(screen.console_app.home, run_id)
+        status = run_status(run)
+        # It may have ended while the person was asked.
+        return at_the_end("", command, status) if status.has_ended else ask(run, command, wait_s)
 
     answer = await screen.tried(work)
     if answer is not None:
@@ -205,14 +209,9 @@ def _run(home: Path, run_id: str) -> "RunDir":
 
 
 def _status(home: Path, run_id: str) -> str:
-    from heimdall_console.run_commands import refuse_without_worker
-    from training_core.contract.run_status import RunStatus, run_status
+    from training_core.contract.run_status import run_status
 
-    run = _run(home, run_id)
-    status = run_status(run)
-    if status is not RunStatus.QUEUED:
-        refuse_without_worker(run, status, "be asked for anything")
-    return status.value
+    return run_status(_run(home, run_id)).value
 
 
 def _planned_epochs(home: Path, run_id: str) -> int:

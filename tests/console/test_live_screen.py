@@ -113,6 +113,11 @@ async def test_a_living_run_is_watched_and_obeys(isolated_home: Path, fake_run: 
         await until(pilot, lambda: "stopped" in text_of(screen, "#live-header"), "it stops")
         assert screen.check_action("resume", ())
         assert not screen.check_action("pause", ())
+        screen.action_stop()
+        await until(pilot, lambda: isinstance(app.screen, StopRun), "a question")
+        await pilot.press("e")
+        said = "Stop epoch: done — The run has ended: stopped"
+        await until(pilot, lambda: said in [n.message for n in app._notifications], "no error")
 
 
 async def test_the_view_is_changed_by_keys_and_remembered(

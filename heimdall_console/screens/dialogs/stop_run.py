@@ -31,7 +31,7 @@ _WAYS: Final[tuple[tuple[Way, str, str, str], ...]] = (
     (
         "kill",
         "k",
-        "Kill",
+        "Kill (then enter)",
         "At once; what it trained since the last checkpoint is lost.",
     ),
 )
@@ -64,7 +64,8 @@ class StopRun(Dialog[Way]):
         with Vertical(classes="dialog") as box:
             box.border_title = Text(f"Stop {self._run_name}?").markup
             yield OptionList(*(Option(_way_text(k, t, says), id=w) for w, k, t, says in _WAYS))
-            yield Static(Text("enter  stop it so    esc  let it run on"), classes="dialog--hint")
+            keys = "e n  do so at once    enter  the marked one    esc  let it run on"
+            yield Static(Text(keys), classes="dialog--hint")
 
     def on_mount(self) -> None:
         """Begin at the gentlest way."""
