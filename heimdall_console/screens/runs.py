@@ -24,12 +24,14 @@ from heimdall_console.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from textual.timer import Timer
 
+    from heimdall_console.actions.action import Action
     from heimdall_console.run_rows import RunRow
 
 _SECTION: Final = "runs"
 # Pages of MLflow come quickly one after the other: the table is arranged for several at once.
 _ARRANGE_AFTER_S: Final = 0.15
 _LONGEST_METRIC: Final = 28
+_WAYS_IN: Final = ("take_tour", "quickstart")
 _WIDE, _VERY_WIDE, _HIGH = 110, 150, 32
 
 
@@ -108,6 +110,12 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
         self.runs.refresh_query()
         self.arrange_runs()
         self.table.redraw()
+
+    def hinted_actions(self) -> "list[Action]":
+        """What the footer shows; where nothing is there to act on, the ways in."""
+        if self.query_one(Welcome).display:
+            return [action for action in self.possible_actions() if action.name in _WAYS_IN]
+        return super().hinted_actions()
 
     # The table.
 
@@ -246,9 +254,11 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
         if nothing_at_all and not welcome.display:
             welcome.display = True
             welcome.focus()
+            self.refresh_hints()
         elif welcome.display and not nothing_at_all:
             welcome.display = False
             self.table.focus()
+            self.refresh_hints()
         self.place_preview()
         if nothing_found:
             empty.update("No run is meant by the filter\n\nesc  takes it away")

@@ -5,7 +5,6 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
@@ -15,7 +14,7 @@ from heimdall_console.widgets.link_line import LinkLine, Piece
 
 _WAYS: Final = (
     ("t", "tour", "every screen on a recorded training", "take_tour"),
-    ("n", "quickstart", "make a small dataset, then set up a run on it", "quickstart"),
+    ("Q", "quickstart", "make a small dataset, then set up a run on it", "quickstart"),
     ("2", "configure", "set up a run on data that is here", "show_configure"),
 )
 _COMMANDS: Final = (
@@ -38,10 +37,6 @@ class Welcome(Vertical, can_focus=True):
         "There are no runs in this home. The tour needs nothing; the quickstart generates a "
         "dataset of 2,000 sessions and opens a configuration that trains in a minute."
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "choose('take_tour')", "tour"),
-        Binding("n", "choose('quickstart')", "quickstart"),
-    ]
     DEFAULT_CSS = """
     Welcome {
         align: center middle;
@@ -94,8 +89,4 @@ class Welcome(Vertical, can_focus=True):
     def on_link_line_clicked(self, event: LinkLine.Clicked) -> None:
         """Go the way that was clicked."""
         event.stop()
-        self.action_choose(event.action)
-
-    def action_choose(self, action: str) -> None:
-        """Tell which way was chosen."""
-        self.post_message(self.Chosen(action))
+        self.post_message(self.Chosen(event.action))

@@ -6,7 +6,6 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import orjson
 import pytest
@@ -34,9 +33,8 @@ from heimdall_console.widgets.map_view import MapView
 from heimdall_console.widgets.metric_chart import MetricChart
 from heimdall_console.widgets.record_table import RecordTable
 from heimdall_console.widgets.run_table import RunTable
-from heimdall_console.widgets.welcome import Welcome
 from tests.console.key_expectations.dialogs import DIALOGS
-from tests.console.key_expectations.session import EXPECTED, Console, Reader, Session
+from tests.console.key_expectations.session import EXPECTED, Console, Session
 from tests.console.recorded_home import RecordedHome
 from tests.console.records import evaluated
 from tests.console.test_actions import PLACES
@@ -54,7 +52,6 @@ WIDGETS: tuple[type[Any], ...] = (
     FormRows,
     MetricChart,
     MapView,
-    Welcome,
 )
 """Whose keys the help lists beside those of the screen."""
 
@@ -94,18 +91,6 @@ async def test_keys_of_runs(recorded_home: RecordedHome) -> None:
         await s.until(lambda: len(table.lines) == 7, "local runs and the one of MLflow")
         await s.walk("runs")
         assert {f"runs.{action.name}" for action in PLACES["runs"][0]} <= s.walked
-
-
-async def test_keys_of_the_welcome(isolated_home: Path) -> None:
-    with patch.object(Reader, "stream", nothing):
-        async with session(RecordedHome(isolated_home), "runs", "", (100, 30)) as s:
-            await s.until(lambda: isinstance(s.app.focused, Welcome), "what to do first")
-            await s.walk_widget("#runs-welcome")
-
-
-def nothing(*_: Any, **__: Any) -> Iterator[dict[str, Any]]:
-    """What MLflow has before the first run."""
-    yield from ()
 
 
 async def test_keys_over_runs(recorded_home: RecordedHome) -> None:

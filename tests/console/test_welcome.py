@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from heimdall_console.app import HeimdallApp
 from heimdall_console.screens.configure import ConfigureScreen
+from heimdall_console.widgets.key_hints import KeyHints
 from heimdall_console.widgets.run_table import RunTable
 from heimdall_console.widgets.welcome import Welcome
 from tests.console.programs import TIMEOUT_S
@@ -33,12 +34,14 @@ async def test_an_empty_home_offers_three_ways_in(isolated_home: Path) -> None:
         welcome = app.screen.query_one(Welcome)
         lines = [str(line.render()) for line in welcome.query("LinkLine").results()]
         assert all(len(line) <= 74 for line in lines)
-        assert [line.split()[0] for line in lines[:3]] == ["t", "n", "2"]
+        assert [line.split()[0] for line in lines[:3]] == ["t", "Q", "2"]
+        hints = str(app.screen.query_one(KeyHints).render()).split()
+        assert hints[:4] == ["t", "tour", "Q", "quickstart"], "only what can be done"
         # No terminal can be lent to the tour here.
         await pilot.press("t")
         await settle(pilot, lambda: bool(app._notifications))
         assert "heimdall-console tour" in next(iter(app._notifications)).message
-        await pilot.press("n")
+        await pilot.press("Q")
         await settle(pilot, lambda: app.current_mode == "configure")
         configure = app.screen
         assert isinstance(configure, ConfigureScreen)
@@ -55,6 +58,7 @@ async def test_an_empty_home_offers_three_ways_in(isolated_home: Path) -> None:
         info = RunInfo(id=new_id(now), name="first", experiment="trial", created=now)
         create_run(isolated_home, info, render_resolved(Config()))
         await settle(pilot, lambda: not welcome.display)
+        assert "enter open" in str(app.screen.query_one(KeyHints).render())
         assert app.screen.query_one(RunTable).has_focus
 
 
@@ -62,7 +66,7 @@ async def test_a_console_that_only_reads_starts_nothing(isolated_home: Path) -> 
     app = HeimdallApp(isolated_home, readonly=True, host="here")
     async with app.run_test(size=(60, 20)) as pilot:
         await settle(pilot, lambda: bool(app.screen.query("Welcome:focus")))
-        await pilot.press("n")
+        await pilot.press("Q")
         await pilot.pause()
         assert app.current_mode == "runs"
     assert not (isolated_home / "jobs").exists()

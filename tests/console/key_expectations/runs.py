@@ -282,7 +282,6 @@ async def _(s: Session, key: str) -> None:
     assert read.call_args.args == ("http://mlflow.test:5000",)
 
 
-@expects("Welcome.tour")
 @expects("runs.take_tour")
 async def _(s: Session, key: str) -> None:
     await s.press(key)
@@ -290,7 +289,6 @@ async def _(s: Session, key: str) -> None:
     await s.says("heimdall-console tour")
 
 
-@expects("Welcome.quickstart")
 @expects("runs.quickstart")
 async def _(s: Session, key: str) -> None:
     await s.press(key)

@@ -28,7 +28,7 @@ def kinds(run: RunDir) -> list[str]:
 def configure(console: RealConsole, home: Path) -> None:
     """From an empty home, by the quickstart, to a configuration of one's own."""
     console.wait("Nothing has been trained here yet")
-    console.press("n")
+    console.press("Q")
     dataset = datasets_folder(home) / "campus" / "dataset.toml"
     console.wait_until(dataset.is_file, "the dataset is made")
     console.wait("experiment")
