@@ -50,8 +50,12 @@ class Origin:
         return Path(self.name) if self.kind == "file" else None
 
 
-def preset_origin(name: str) -> Origin:
+def preset_origin(name: str, dataset: str = "") -> Origin:
     """A preset.
+
+    Args:
+        name: Its name.
+        dataset: What it trains on.
 
     Raises:
         UsageError: There is none of that name.
@@ -62,7 +66,10 @@ def preset_origin(name: str) -> Origin:
             unharmed="The form is as it was",
             action=f"Choose one of {', '.join(PRESETS)}",
         )
-    return Origin("preset", name, render_template(preset_config(name)), f"preset {name}")
+    config = preset_config(name)
+    data = config.data.model_copy(update={"dataset": dataset})
+    text = render_template(config.model_copy(update={"data": data}))
+    return Origin("preset", name, text, f"preset {name}")
 
 
 def run_origin(home: Path, reference: str) -> Origin:
@@ -133,6 +140,10 @@ class ConfigDocument:
             self._part, self._after = part, []
             self._take(text)
 
+    def check_again(self) -> None:
+        """Forget what somebody else found wrong: it may be right by now."""
+        self._take(self.text)
+
     def end_part(self) -> None:
         """What is changed next is undone by itself."""
         self._part = ""
@@ -194,6 +205,14 @@ class ConfigDocument:
     def is_unsaved(self) -> bool:
         """Whether something was changed that stands in no file and no run."""
         return self.text != self.saved_text
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether something is unsaved that is more than blanks and values as they were."""
+        if not self.is_unsaved:
+            return False
+        is_same_text = _comments(self.text) == _comments(self.saved_text)
+        return not self.is_toml or bool(self.changes) or not is_same_text
 
     @property
     def changes(self) -> tuple[Difference, ...]:
@@ -266,6 +285,11 @@ class ConfigDocument:
                 unharmed="The text is as it was",
                 action="Correct that line in the TOML view",
             )
+
+
+def _comments(text: str) -> list[str]:
+    """What stands behind the number signs of a text."""
+    return [line.partition("#")[2].strip() for line in text.splitlines() if "#" in line]
 
 
 def _has(values: dict[str, Any], field: ConfigField) -> bool:

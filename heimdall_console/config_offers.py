@@ -47,6 +47,12 @@ def dataset_offers(home: Path) -> list[Offer]:
     return [*found, Offer(TYPED, "another directory…", "type its path")]
 
 
+def only_dataset(home: Path) -> str:
+    """Name of the dataset of a home; empty where there is none, or a choice."""
+    names = list_datasets(home)
+    return names[0] if len(names) == 1 else ""
+
+
 def checkpoint_offers(runs: Sequence["RunSummary"], now: float) -> list[Offer]:
     """The best and the last checkpoint of every run that has some."""
     found = [Offer("", "none", "begin with fresh weights")]
@@ -80,7 +86,7 @@ def beginning_offers(
         Offer(
             f"draft:{place}",
             f"draft from {draft.document.origin.title}",
-            f"{counted(len(draft.document.changes), 'change')}, {age(now - draft.changed)}",
+            f"{draft.about}, {age(now - draft.changed)}",
         )
         for place, draft in enumerate(drafts)
     ]

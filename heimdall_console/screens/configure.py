@@ -46,6 +46,7 @@ class ConfigureScreen(ConfigureFiles):
         document = self.document
         if document is None:
             return None
+        document.check_again()
         if document.problems:
             first = document.problems[0]
             said = counted(len(document.problems), "problem")
@@ -160,6 +161,8 @@ class ConfigureScreen(ConfigureFiles):
         plan, home = self._plan(), self.console_app.home
         if plan is None:
             return
+        self.tried_text = plan.text
+        self.panel.mark_outdated(False)
 
         def arguments() -> "JobArguments":
             return ARGUMENTS[kind].model_validate({"config": resolved_text(home, plan)})

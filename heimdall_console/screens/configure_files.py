@@ -16,6 +16,7 @@ from heimdall_console.config_drafts import Draft, DraftKeeper
 from heimdall_console.config_offers import (
     Offer,
     beginning_offers,
+    only_dataset,
 )
 from heimdall_console.formatting import plain
 from heimdall_console.screens.configure_fields import ConfigureFields
@@ -49,10 +50,10 @@ class ConfigureFiles(ConfigureFields):
             self.focus_view()
 
     async def _begin_with(self, run_id: str, text: str, title: str = "") -> None:
-        home = self.console_app.home
+        home, readonly = self.console_app.home, self.console_app.readonly
 
         def prepare() -> "tuple[ConfigDocument | None, list[Draft]]":
-            if self.keeper is None:
+            if self.keeper is None and not readonly:
                 self.keeper = DraftKeeper(home)
             if text:
                 return ConfigDocument(text_origin(text, title)), []
@@ -60,8 +61,8 @@ class ConfigureFiles(ConfigureFields):
                 return ConfigDocument(run_origin(home, run_id)), []
             if self.document is not None:
                 return None, []
-            first = ConfigDocument(preset_origin("default"))
-            return first, self.keeper.left()
+            first = ConfigDocument(preset_origin("default", only_dataset(home)))
+            return first, self.keeper.left() if self.keeper is not None else []
 
         try:
             document, drafts = await in_thread(prepare)
@@ -81,21 +82,24 @@ class ConfigureFiles(ConfigureFields):
         before, keeper = self.document, self.keeper
         if before is not None and keeper is not None:
             self.read_editor()
-            is_unsaved = before.is_unsaved
+            is_kept = before.is_worth_keeping
 
             def lay_aside() -> None:
                 keeper.keep(before)
                 keeper.lay_aside()
 
             await in_thread(lay_aside)
-            if is_unsaved:
+            if is_kept:
                 title = plain(before.origin.title or before.origin.name)
                 self.tell(f"What was changed of {title} is kept as a draft; o offers it")
         self.take_document(document)
 
     async def _offer_draft(self, draft: "Draft") -> None:
         origin = draft.document.origin
-        lines = "\n".join(f"  {change}" for change in draft.document.changes[:8])
+        changes = draft.document.changes
+        lines = "\n".join(f"  {change}" for change in changes[:8]) or f"  {draft.about}"
+        if len(changes) > 8:
+            lines += f"\n  and {len(changes) - 8} more"
         agreed = await self.ask_yes_no(
             "Go on with what was not saved?",
             f"A console ended while this was being changed, from {plain(origin.title)}:\n\n"
@@ -146,7 +150,7 @@ class ConfigureFiles(ConfigureFields):
 
         def make() -> "ConfigDocument":
             made: dict[str, Callable[[], Origin]] = {
-                "preset": lambda: preset_origin(name),
+                "preset": lambda: preset_origin(name, only_dataset(app.home)),
                 "run": lambda: run_origin(app.home, name),
                 "file": lambda: file_origin(Path(name)),
             }

@@ -93,7 +93,7 @@ def absolute_paths(config: Config, source: Path | None, home: Path) -> Config:
             raise UsageError(
                 "No dataset is named",
                 unharmed="Nothing was started",
-                action="Add --data-dir DATASET, or set data.dataset in the configuration",
+                action="Name one in data.dataset; on the command line, --data-dir DATASET does so",
             )
         beside = source.absolute().parent / data.dataset if source else None
         by_config = beside is not None and (beside / "dataset.toml").is_file()

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from heimdall_console import launcher, queue
 from heimdall_console.app import HeimdallApp
+from heimdall_console.config_drafts import drafts_folder
 from heimdall_console.queue import waiting
 from heimdall_console.run_index import list_runs
 from heimdall_console.screens.configure import ConfigureScreen
@@ -95,6 +96,8 @@ async def test_form_text_and_files_are_one_document(home: Path, tmp_path: Path) 
         document = screen.document
         assert document is not None
         before = document.text
+        assert document.flat["data.dataset"] == "site", "the only one that there is"
+        assert not document.changes
 
         # Typing into a field changes that value in the text, and marks it.
         await set_field(pilot, screen, "optimizer.learning_rate", "2e-3")
@@ -294,6 +297,8 @@ async def test_trials_are_followed_and_cancelled(home: Path) -> None:
         assert {c for c in drawn if not c.isascii()} <= set("▁▂▃▄▅▆▇█")
 
         await set_field(pilot, screen, "data.num_workers", "7")
+        assert screen.panel.border_title == "preflight before the last change"
+        assert screen.panel.border_subtitle == "was ready"
         await pilot.press("enter", "p")
         await until(
             pilot,
@@ -372,7 +377,11 @@ async def test_reading_only_starts_nothing_and_small_terminals_show_all(home: Pa
         await pilot.pause()
         assert app.screen is screen
         assert len(list_runs(home)) == 1
-        await pilot.press("G")
+        said = [toast.message for toast in app._notifications]
+        assert said[0] == "This console only reads: launch is not possible"
+        assert len(said) == 4
+        await set_field(pilot, screen, "run.seed", "8")
+        await pilot.press("escape", "G")
         assert screen.form.field is not None
         assert screen.form.field.key == "export.alias"
         assert 0 <= screen.form.rows.cursor_y < screen.form.rows.size.height
@@ -380,3 +389,4 @@ async def test_reading_only_starts_nothing_and_small_terminals_show_all(home: Pa
         await pilot.pause()
         assert screen.form.display
         assert screen.editor.display
+    assert not drafts_folder().exists(), "nothing is written, a draft neither"
