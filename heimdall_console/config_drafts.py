@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from heimdall_console.config_document import ConfigDocument, Origin
+from heimdall_console.formatting import counted
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.home import ensure_folder
@@ -44,6 +45,14 @@ class Draft:
     changed: float
     """Seconds since 1970, UTC."""
 
+    @property
+    def about(self) -> str:
+        """How much of it is changed."""
+        if not self.document.is_toml:
+            return "text that cannot be read yet"
+        changes = len(self.document.changes)
+        return counted(changes, "change") if changes else "only comments"
+
     def forget(self) -> None:
         """Remove it."""
         with contextlib.suppress(OSError):
@@ -66,7 +75,7 @@ class DraftKeeper:
         self._kept = ""
 
     def keep(self, document: ConfigDocument) -> None:
-        """Write what is unsaved, or remove the draft where nothing is.
+        """Write what is unsaved and would be missed, or remove the draft where nothing is.
 
         Raises:
             HeimdallError: The folder cannot be written.
@@ -74,7 +83,7 @@ class DraftKeeper:
         # It may be changed while it is written, and kept by several threads.
         text = document.text
         with self._guard:
-            if not document.is_unsaved:
+            if not document.is_worth_keeping:
                 self.forget()
             elif text != self._kept:
                 self._write(document.origin, text)
@@ -132,7 +141,7 @@ class DraftKeeper:
                 continue
             with contextlib.suppress(OSError, ValidationError):
                 draft = _read(path, self._home)
-                if draft is not None:
+                if draft is not None and draft.document.is_worth_keeping:
                     found.append(draft)
         return sorted(found, key=lambda draft: draft.changed, reverse=True)
 

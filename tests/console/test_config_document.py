@@ -16,7 +16,7 @@ from heimdall_console.config_document import (
     run_origin,
     text_origin,
 )
-from heimdall_console.config_drafts import DraftKeeper
+from heimdall_console.config_drafts import DraftKeeper, drafts_folder
 from heimdall_console.config_edits import with_value, without_value
 from heimdall_console.config_fields import config_fields, config_sections, toml_literal
 from heimdall_console.config_offers import beginning_offers, checkpoint_offers, dataset_offers
@@ -235,6 +235,20 @@ def test_a_saved_document_is_the_file(parent: RunDir, isolated_home: Path, tmp_p
     assert config_hash(ours.config()) == config_hash(ConfigDocument(file_origin(file)).config())
 
 
+def test_a_draft_is_kept_for_what_would_be_missed(isolated_home: Path) -> None:
+    keeper = DraftKeeper(isolated_home)
+    document = ConfigDocument(preset_origin("quick"))
+    begin = document.text
+    for text, is_kept in (
+        (f"{begin}\n\n", False),
+        (f"{begin}# only I know why\n", True),
+        (f"{begin}[run", True),
+    ):
+        document.replace_text(text)
+        keeper.keep(document)
+        assert bool(list(drafts_folder().glob("[!.]*.json"))) is is_kept, text
+
+
 def test_the_draft_of_a_killed_console_is_found_by_the_next_one(isolated_home: Path) -> None:
     code = f"""
 import os, signal
@@ -256,6 +270,7 @@ signal.pause()
     process.kill()
     process.communicate()
     (draft,) = keeper.left()
+    assert draft.about == "1 change"
     assert [str(change) for change in draft.document.changes] == ["trainer.epochs 30 → 17"]
     assert draft.document.origin.title == "preset quick"
     assert DraftKeeper(isolated_home / "other").left() == []
