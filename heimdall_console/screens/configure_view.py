@@ -57,6 +57,8 @@ class ConfigureView(BaseScreen):
         self.keeper: DraftKeeper | None = None
         self.view = "form"
         self.is_panel_open = False
+        self.tried_text = ""
+        """Text of what was tried last, which the panel is about."""
         self._folded: frozenset[str] = frozenset()
         self._only_changed = False
         self._read_timer: Timer | None = None
@@ -138,6 +140,7 @@ class ConfigureView(BaseScreen):
         self.form.rows.show(document, lines)
         self.editor.show_text(document.text)
         self.editor.mark_lines({p.line for p in document.problems if p.line is not None})
+        self.panel.mark_outdated(bool(self.tried_text) and self.tried_text != document.text)
         self.show_summary()
         if self._keep_timer is None:
             self._keep_timer = self.set_timer(_KEEP_AFTER_S, self._keep_draft)

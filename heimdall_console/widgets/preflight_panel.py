@@ -56,6 +56,7 @@ class PreflightPanel(VerticalScroll):
         self._gpus: tuple[str, ...] = ()
         self._result: Mapping[str, Any] | None = None
         self._doing_now: tuple[str, int, int | None] | None = None
+        self._is_outdated = False
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -85,13 +86,21 @@ class PreflightPanel(VerticalScroll):
         if self.kind:
             self._draw()
 
+    def mark_outdated(self, is_outdated: bool) -> None:
+        """Say whether the configuration is another one now than the one that was tried."""
+        if is_outdated != self._is_outdated:
+            self._is_outdated = is_outdated
+            if self.kind:
+                self._draw()
+
     def on_resize(self, event: events.Resize) -> None:
         """Break the lines anew."""
         if self.kind:
             self._draw()
 
     def _draw(self) -> None:
-        self.border_title = _TITLES.get(self.kind, self.kind)
+        title = _TITLES.get(self.kind, self.kind)
+        self.border_title = f"{title} before the last change" if self._is_outdated else title
         self.border_subtitle = "x cancels"
         text = Text()
         if self.kind == "preflight":
@@ -123,7 +132,7 @@ class PreflightPanel(VerticalScroll):
                 text.append_text(self._wrapped(sentence, indent, style, is_first=place == 0))
         if self._result is not None:
             word, beside, _ = verdict(checks)
-            self.border_subtitle = f"{word}{beside}"
+            self.border_subtitle = f"was {word}" if self._is_outdated else f"{word}{beside}"
 
     def _wrapped(self, sentence: str, indent: int, style: str, *, is_first: bool) -> Text:
         room = max(16, self.size.width - indent - 1)
