@@ -303,6 +303,18 @@ class BaseScreen(LeavesOnce, Screen[None]):
             return True
         return self.is_mounted and not (own.writes and self.console_app.readonly)
 
+    def on_key(self, event: events.Key) -> None:
+        """Say why a key does nothing that would change something where the console only reads."""
+        app = self.console_app
+        if not app.readonly:
+            return
+        writing = [a for a in app.with_keys(self.NAME, self.ACTIONS) if a.writes]
+        if isinstance(self.focused, Input | TextArea):
+            writing = while_typing(writing)
+        for action in writing:
+            if event.key in (key.strip() for key in action.keys.split(",")):
+                self.tell(f"This console only reads: {action.title.rstrip('…')} is not possible")
+
     @on(LinkLine.Clicked)
     async def _obey_click(self, event: LinkLine.Clicked) -> None:
         namespace = self if hasattr(self, f"action_{event.action}") else self.app
