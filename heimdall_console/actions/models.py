@@ -73,7 +73,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="refresh",
         title="refresh",
-        keys="ctrl+r",
+        keys="ctrl+l",
         help="Read the registered models again.",
         command="models list",
     ),

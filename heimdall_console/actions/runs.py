@@ -159,7 +159,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="refresh",
         title="refresh",
-        keys="ctrl+r",
+        keys="ctrl+l",
         help="Read everything again, also what is in MLflow.",
     ),
     Action(

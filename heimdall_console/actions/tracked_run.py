@@ -67,7 +67,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="refresh",
         title="refresh",
-        keys="ctrl+r",
+        keys="ctrl+l",
         help="Read everything of the run again.",
     ),
 )

@@ -132,7 +132,7 @@ class ModelsScreen(ModelsActions):
         self.console_app.remember_error(error)
         self._is_read = True
         why = str(getattr(error, "why", "") or error)
-        self._say(f"! MLflow does not answer: {why}   ctrl+r tries again, ! shows the error")
+        self._say(f"! MLflow does not answer: {why}   ctrl+l tries again, ! shows the error")
         self._show_rows()
 
     _is_read = False

@@ -232,7 +232,7 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
         panel = self.query_one("#runs-panel")
         panel.set_class(self.tracking_state == "failed", "-failed")
         if self.tracking_state == "failed":
-            text = "MLflow does not answer; ! shows why, ctrl+r tries again"
+            text = "MLflow does not answer; ! shows why, ctrl+l tries again"
         elif self.tracking_state == "reading":
             dots = "..." if self.console_app.ascii_only else "…"
             text = (

@@ -91,15 +91,18 @@ class TrackingReader:
 
     def close(self) -> None:
         """End the process; requests under way end in an error."""
-        with self._lock:
-            process, self._process = self._process, None
+        # A request holds the lock for as long as a process that hangs does not read it.
+        is_free = self._lock.acquire(timeout=_LEAVE_S)
+        process, self._process = self._process, None
+        if is_free:
+            self._lock.release()
         if process is None:
             return
-        with contextlib.suppress(OSError):
-            assert process.stdin is not None
-            process.stdin.close()
+        if is_free and process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
         try:
-            process.wait(_LEAVE_S)
+            process.wait(_LEAVE_S if is_free else 0.0)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -270,7 +270,7 @@ async def test_models_show_chain_and_proof_and_move_aliases(isolated_home: Path)
         await pilot.press("K", "enter")
         assert screen.table.key == "model campus", "its versions are folded"
         reader.is_down = True
-        await pilot.press("ctrl+r")
+        await pilot.press("ctrl+l")
         await until(pilot, lambda: "does not answer" in shown(app), "the failure is said")
         assert screen.models, "what was read before stays"
 

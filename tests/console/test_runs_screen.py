@@ -303,7 +303,7 @@ async def test_rows_survive_an_mlflow_that_fails(home: Path) -> None:
         change(home / "mlflow.db", "DROP TABLE tags")
         change(home / "mlflow.db", "UPDATE runs SET status = 'RUNNING' WHERE name = 'other-05'")
         panel = app.screen.query_one("#runs-panel")
-        await pilot.press("ctrl+r")
+        await pilot.press("ctrl+l")
         await until(pilot, lambda: "does not answer" in str(panel.border_subtitle), "the failure")
         assert len(shown(app)) == 43
         assert len(app.screen_stack) == 1, "no page in the way"
