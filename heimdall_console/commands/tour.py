@@ -12,18 +12,19 @@ Examples:
 
 \b
   heimdall-console tour
-  heimdall-console tour --speed 10
+  heimdall-console tour --speed 1
 
 A home of its own is made in the temporary folder and removed in the end; yours is not touched.
-The training that is seen was recorded on a CPU; the GPU beside it is an example. Commands to it
-are obeyed, and what you start from there is real: evaluations, exports, trainings.
+The training that is seen was recorded on a CPU, where it took two minutes; it is replayed in
+seven, to leave you time. The GPU beside it is an example. The replay obeys pause, checkpoint,
+validate and stop, and what you start from there is real: evaluations, exports, trainings.
 """
 
 
 @app.command(cls=SpellingCommand, epilog=_EXAMPLES)
 def tour(
     speed: float = typer.Option(
-        1.0, min=0.1, max=1000.0, help="How much faster than it was the training is replayed."
+        0.25, min=0.05, max=1000.0, help="Speed of the replay; 1 is that of the training itself."
     ),
     ascii_only: bool = ASCII,
     theme: str = THEME,

@@ -26,7 +26,7 @@ def take_tour(speed: float, *, ascii_only: bool = False, theme: str = "") -> int
     """Show the console on the recorded trainings; the return value is the exit code.
 
     Args:
-        speed: How much faster than it was.
+        speed: Of the replay; 1 is that of the training itself.
         ascii_only: Whether only ASCII is drawn.
         theme: Name of a theme; the remembered one when empty.
 
@@ -47,7 +47,7 @@ def prepare(home: Path, speed: float) -> RunDir:
 
     Args:
         home: A folder that exists.
-        speed: How much faster than it was.
+        speed: Of the replay; 1 is that of the training itself.
 
     Returns:
         The run that is replayed.

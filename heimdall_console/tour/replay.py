@@ -46,7 +46,7 @@ class Replay:
         writer: Knows the names of this home.
         recorded: What was recorded.
         log: The log of the run.
-        speed: How much faster than it was.
+        speed: Of the replay; 1 is that of the training itself.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import inspect
 import os
 import subprocess
 import sys
@@ -16,15 +17,18 @@ from typing import Any
 import pexpect
 import pyte
 import pytest
+from textual.widgets._toast import Toast
 
 from heimdall_console.actions import everywhere
 from heimdall_console.app import HeimdallApp
+from heimdall_console.commands.tour import tour
 from heimdall_console.run_index import list_runs
 from heimdall_console.tour.example_gpu import NAME as GPU_NAME
 from heimdall_console.tour.guide import STEPS, Guide, step_of
 from heimdall_console.tour.home_making import make_home
 from heimdall_console.tour.leading import start_replay
 from heimdall_console.tour.recording import LONG, RECORDING, Recording, read_recording
+from heimdall_console.tour.replay import HEAD_SHARE
 from heimdall_console.tour.temporary_home import temporary_home
 from heimdall_console.widgets.tour_hint import TourHint
 from tests.console.programs import wait_until
@@ -223,12 +227,22 @@ def test_the_steps_are_screens_that_exist() -> None:
     assert all(len(step.short) <= 56 for step in STEPS)
 
 
+def test_the_replay_lasts_as_long_as_the_tour(recording: Recording) -> None:
+    speed = inspect.signature(tour).parameters["speed"].default.default
+    lasts_s = (1 - HEAD_SHARE) * recording.runs[LONG].records[-1]["t"] / speed
+    assert lasts_s > 60 * (len(STEPS) + 1)
+
+
 async def test_the_hints_follow_the_person_and_can_be_left(isolated_home: Path) -> None:
     guide = Guide()
     app = HeimdallApp(isolated_home, run_ids=("none",), guide=guide, host="here")
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await pilot.pause()
-        assert app.screen.query_one(TourHint).display
+        hint = app.screen.query_one(TourHint)
+        assert hint.display
+        app.notify("Said.\n" * 3)
+        await pilot.pause()
+        assert not app.screen.query_one(Toast).region.overlaps(hint.region)
         await pilot.press("1")
         await pilot.pause()
         assert guide.place == 1
