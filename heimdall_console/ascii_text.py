@@ -31,5 +31,6 @@ SIGNS: Final[dict[str, str]] = {
     "▸": ">",
     "▾": "v",
     "\u00a0": " ",
+    **dict.fromkeys("▁▂▃▄▅▆▇", " "),  # the ends of a scroll bar
 }
 """Sign → ASCII."""

@@ -23,6 +23,7 @@ from heimdall_console.screens.dialogs.offer_picker import OfferPicker
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.dialogs.yes_no import YesNo
 from heimdall_console.starting.run_making import make_run
+from heimdall_console.widgets.choices import Choices
 from heimdall_console.widgets.key_hints import KeyHints
 from tests.conftest import home_of
 from tests.console.programs import TIMEOUT_S, fake_command, write_dataset
@@ -295,6 +296,11 @@ async def test_trials_are_followed_and_cancelled(home: Path) -> None:
         drawn = set(app.export_screenshot().replace("&#160;", " "))
         # The scroll bar is Textual's.
         assert {c for c in drawn if not c.isascii()} <= set("▁▂▃▄▅▆▇█")
+        await pilot.press("ctrl+p", "down")
+        await pilot.pause()
+        lines = [app.screen.query_one(Choices).render_line(y).text[:8] for y in (0, 1)]
+        assert lines == [" Launch ", ">Preflig"]
+        await pilot.press("escape")
 
         await set_field(pilot, screen, "data.num_workers", "7")
         assert screen.panel.border_title == "preflight before the last change"

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from heimdall_console.config_changes import Difference, value_text
 from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.widgets.choices import Choices
 from heimdall_console.widgets.form_rows import ascii_text
 
 _KEY_CELLS = 40
@@ -66,7 +67,7 @@ class ChangesPage(Dialog[str]):
         with Vertical(classes="dialog") as box:
             box.border_title = "What differs"
             yield Static("", id="comparisons", markup=False)
-            yield OptionList(id="differences", markup=False)
+            yield Choices(id="differences", markup=False)
             keys = "enter  go to the field    ← →  other comparison    y  copy    esc  close"
             if getattr(self.app, "ascii_only", False):
                 keys = keys.replace("← →", "left right")

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.widgets.choices import Choices
 from heimdall_console.widgets.text_field import TextField
 
 Answer = TypeVar("Answer")
@@ -65,7 +66,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
         with Vertical(classes="dialog") as box:
             box.border_title = Content(plain(self._heading))
             yield TextField(placeholder="type a part of a name", id="search")
-            yield OptionList(id="found", markup=False)
+            yield Choices(id="found", markup=False)
             yield from self.compose_below()
             yield Static(self._hint, classes="dialog--hint", markup=False)
 

@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 
 from heimdall_console.formatting import plain
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.widgets.choices import Choices
 
 Way = Literal["epoch", "now", "kill"]
 
@@ -63,7 +64,7 @@ class StopRun(Dialog[Way]):
         """The three ways and the keys."""
         with Vertical(classes="dialog") as box:
             box.border_title = Text(f"Stop {self._run_name}?").markup
-            yield OptionList(*(Option(_way_text(k, t, says), id=w) for w, k, t, says in _WAYS))
+            yield Choices(*(Option(_way_text(k, t, says), id=w) for w, k, t, says in _WAYS))
             keys = "e n  do so at once    enter  the marked one    esc  let it run on"
             yield Static(Text(keys), classes="dialog--hint")
 

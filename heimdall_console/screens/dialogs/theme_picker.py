@@ -11,6 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.widgets.choices import Choices
 
 
 class ThemePicker(Dialog[str]):
@@ -44,7 +45,7 @@ class ThemePicker(Dialog[str]):
         """The names."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Theme"
-            yield OptionList(*(Option(Text(name), id=name) for name in self._names))
+            yield Choices(*(Option(Text(name), id=name) for name in self._names))
             yield Static(Text("enter  keep    esc  as before"), classes="dialog--hint")
 
     def on_mount(self) -> None:
