@@ -174,11 +174,14 @@ def map_points(evaluation: Evaluation) -> "MapPoints":
     variances = columns("covariance_m2", 3)
     truths, estimates = columns("truth_m", 2), columns("estimate_m", 2)
     covariances = variances[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+    sessions = sessions_of(evaluation)
     return MapPoints(
         receivers=columns("receivers_m", 2),
         truths=truths,
         estimates=estimates if len(estimates) == len(truths) else np.full_like(truths, np.nan),
         covariances=covariances if len(covariances) == len(truths) else None,
+        names=tuple(session.id or f"{session.place + 1:,}" for session in sessions),
+        errors_m=np.array([session.error_m for session in sessions], np.float64),
     )
 
 

@@ -32,6 +32,14 @@ class MapPoints:
     """One for each truth; NaN where there is none."""
     covariances: Floats | None = None
     """(estimates, 2, 2), square meters: the ellipse drawn around a chosen estimate."""
+    names: tuple[str, ...] = ()
+    """One for each truth; they are counted where there are none."""
+    errors_m: Floats = field(default_factory=lambda: _NOTHING[:, 0])
+    """One for each truth, as measured; computed from the positions where there are none."""
+
+    def name(self, session: int) -> str:
+        """What a session is called."""
+        return self.names[session] if session < len(self.names) else f"{session + 1:,}"
 
     def nearest(self, east_m: float, north_m: float) -> int | None:
         """The session whose truth or estimate is nearest to a point."""
@@ -146,6 +154,8 @@ def draw_map(
 
 def error_m(points: MapPoints, session: int) -> float:
     """The distance between a session's true and estimated position; NaN where one is missing."""
+    if session < len(points.errors_m):
+        return float(points.errors_m[session])
     if not (session < len(points.truths) and session < len(points.estimates)):
         return math.nan
     (east, north), (other_east, other_north) = points.truths[session], points.estimates[session]

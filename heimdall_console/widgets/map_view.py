@@ -17,7 +17,7 @@ from heimdall_console.charts.position_map import (
     error_m,
     map_scale,
 )
-from heimdall_console.formatting import meters
+from heimdall_console.formatting import meters, plain
 from heimdall_console.widgets.chart import Chart
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class MapView(Chart):
         if chosen is None:
             return ""
         error = error_m(self.points, chosen)
-        return f"session {chosen + 1:,}" + (f"  {meters(error)} off" if np.isfinite(error) else "")
+        name = f"session {plain(self.points.name(chosen))}"
+        return name + (f"  {meters(error)} off" if np.isfinite(error) else "")
 
     def _scale(self) -> MapScale:
         width, height = self.size

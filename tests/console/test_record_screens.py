@@ -297,6 +297,8 @@ async def test_an_evaluation_is_shown_whole_and_a_new_one_asked_for(isolated_hom
         await until(pilot, lambda: len(map_view.points.truths) == 40, "the positions")
         await pilot.press("w", "j")
         assert map_view.viewport.chosen == 38
+        _, row = screen.query_one("#evaluate-sessions", RecordTable).rows[1].cells[:2]
+        await until(pilot, lambda: f"session s038  {row} off" in shown(app), "as the table has it")
         await pilot.press("m", "k")
         await until(
             pilot,
