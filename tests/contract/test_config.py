@@ -93,6 +93,8 @@ def test_impossible_combinations_are_named(tmp_path: Path, text: str, key: str) 
         (f"[trainer]\nepochs = {10**30}", "less than or equal"),
         ('[run]\nexperiment = "a/b"', "without slashes"),
         ('[model]\nclass = "nonsense"', "package.module:Class"),
+        ('[export]\nalias = "epochs = 7"', "letters, digits, underscores and hyphens"),
+        ('[export]\nalias = "Latest"', "another word: latest and v3 mean versions already"),
         ('[run]\ntags = ["x"]', "a table"),
         (f"a = {'[' * 5000}{']' * 5000}", "nested too deeply"),
     ],

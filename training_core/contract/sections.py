@@ -1,16 +1,21 @@
 """The sections of a configuration: types, ranges, defaults and what each key means."""
 
+import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 _NAME = r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]*$"
 _CLASS_PATH = r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+_ALIAS = r"^[\w-]*$"
+_RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
 
 PATTERN_TEXTS: Final = {
     _NAME: "one line without slashes that does not begin with a dot",
     _CLASS_PATH: "package.module:Class",
+    _ALIAS: "letters, digits, underscores and hyphens",
     _BUCKET: "3 to 63 lower-case letters, digits, dots and hyphens",
 }
 """What a pattern asks for, in words."""
@@ -18,6 +23,17 @@ PATTERN_TEXTS: Final = {
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME)]
 """One line that can also be the name of a folder."""
 ClassPath = Annotated[str, Field(pattern=_CLASS_PATH)]
+
+
+def _not_reserved(alias: str) -> str:
+    """Refuse what MLflow gives a meaning of its own."""
+    if _RESERVED_ALIAS.fullmatch(alias):
+        raise PydanticCustomError("reserved", "another word: latest and v3 mean versions already")
+    return alias
+
+
+Alias = Annotated[str, Field(max_length=255, pattern=_ALIAS), AfterValidator(_not_reserved)]
+"""An alias of a registered model; empty for none."""
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -250,5 +266,5 @@ class ExportSection(Section):
     """Whether the export becomes a version of the registered model."""
     model_name: Name = "heimdall-localization"
     """Registered model."""
-    alias: str = "challenger"
+    alias: Alias = "challenger"
     """Alias that moves to the new version; empty moves none."""
