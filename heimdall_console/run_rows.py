@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from heimdall_console.run_progress import epoch_number
+
 if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
 
@@ -21,6 +23,7 @@ _STATUS: Final[dict[str, str]] = {
     "KILLED": "killed",
 }
 _NUMBERS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_YEAR_10000_MS: Final = 253_402_300_800_000
 # Progress over less than this says nothing of the rate.
 _SHORTEST_MARK_S: Final = 5.0
 
@@ -105,6 +108,13 @@ class RunRow:
     def is_live(self) -> bool:
         """Whether more will come."""
         return self.status not in _ENDED
+
+    @property
+    def epochs_done(self) -> int | None:
+        """The epoch that it is at, or ended in, counted from 1."""
+        if self.epoch is None:
+            return None
+        return epoch_number(self.epoch, self.epochs, self.share_done, has_ended=not self.is_live)
 
     def took_s(self, now_s: float) -> float | None:
         """From its making to its end, or to now while it lives."""
@@ -309,9 +319,7 @@ def _fill_tracked(row: RunRow, tracked: Mapping[str, Any]) -> None:
     said = tags.get(_STATUS_TAG, "")
     if said and (said in _ENDED) == (row.status in _ENDED):
         row.status = said
-    start_ms, end_ms = tracked["start_ms"], tracked["end_ms"]
-    row.created_s = start_ms / 1000 if start_ms else None
-    row.ended_s = end_ms / 1000 if end_ms else None
+    row.created_s, row.ended_s = _seconds(tracked["start_ms"]), _seconds(tracked["end_ms"])
     row.user, row.host = tracked["user"], tags.get("heimdall.host", "")
     row.metrics = {
         name: _NUMBERS[value] if isinstance(value, str) else value
@@ -320,3 +328,10 @@ def _fill_tracked(row: RunRow, tracked: Mapping[str, Any]) -> None:
     row.params, row.tags = tracked["params"], tags
     row.parent_mlflow_id = tags.get(_PARENT_TAG, "")
     row.parent_run_id = tags.get("heimdall.parent", "")
+
+
+def _seconds(time_ms: object) -> float | None:
+    """Seconds since 1970; None without a time, or with one of no calendar."""
+    if isinstance(time_ms, int | float) and 0 < time_ms < _YEAR_10000_MS:
+        return time_ms / 1000
+    return None

@@ -12,8 +12,10 @@ from heimdall_console.run_figures import Figures, FigureStore
 from heimdall_console.run_index import RunSummary
 from heimdall_console.run_rows import RunRow, RunRows
 from tests.console.test_query import NOW_S, rows_of, tracked
+from tests.console.tracked_runs import add_run, change, make_database
 from training_core.contract.run_dir import RunInfo
 from training_core.contract.run_status import RunStatus
+from training_core.publishing.tracking_reader_database import DatabaseRuns
 
 RUN_ID = "20260921-120000-aaaaaa"
 
@@ -75,6 +77,21 @@ def test_only_what_changed_becomes_a_new_row() -> None:
     # What a whole list no longer holds is gone when it ends, not before.
     assert f"mlflow:{2:032x}" in rows.rows
     assert rows.take_tracked([], [], is_first=False, is_last=True) == {f"mlflow:{2:032x}"}
+
+
+def test_times_that_are_none_are_unknown(tmp_path: Path) -> None:
+    path = make_database(tmp_path)
+    add_run(path, f"{1:032x}", "damaged", NOW_S)
+    change(path, "UPDATE runs SET start_time = 'abc', end_time = 'def'")
+    [[listed]] = DatabaseRuns(path).pages()
+    assert (listed["start_ms"], listed["end_ms"]) == (None, None)
+    rows = RunRows()
+    for start_ms, end_ms in ((None, "abc"), ([], 1e300), (float("nan"), 2**62)):
+        rows.take_tracked(
+            [{**listed, "start_ms": start_ms, "end_ms": end_ms}], [], is_first=True, is_last=True
+        )
+        row = rows.rows[f"mlflow:{1:032x}"]
+        assert (row.created_s, row.ended_s, row.name) == (None, None, "damaged")
 
 
 def test_the_time_left_is_that_of_the_present_rate() -> None:

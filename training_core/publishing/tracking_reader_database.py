@@ -9,7 +9,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from training_core.contract.errors import TrackingError
-from training_core.publishing.tracking_reader_rows import LEFT_OUT_TAGS, Row, cut, plain_number
+from training_core.publishing.tracking_reader_rows import (
+    LEFT_OUT_TAGS,
+    Row,
+    cut,
+    plain_number,
+    time_ms,
+)
 
 _FIRST_PAGE, _PAGE = 200, 500
 _BUSY_S: Final = 3.0
@@ -118,8 +124,8 @@ class DatabaseRuns:
                 "name": cut(run[1]),
                 "experiment": cut(run[2]),
                 "status": run[3],
-                "start_ms": run[4],
-                "end_ms": run[5],
+                "start_ms": time_ms(run[4]),
+                "end_ms": time_ms(run[5]),
                 "user": cut(run[6]),
                 "params": {},
                 "tags": {},

@@ -7,7 +7,7 @@ from training_core.contract.errors import TrackingError
 from training_core.publishing.tracking_reader_artifacts import list_artifacts, preview_artifact
 from training_core.publishing.tracking_reader_database import OtherSchemaError
 from training_core.publishing.tracking_reader_points import figures, history_fields, read_points
-from training_core.publishing.tracking_reader_rows import plain_number
+from training_core.publishing.tracking_reader_rows import plain_number, time_ms
 from training_core.publishing.tracking_reader_source import TrackingSource
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def run(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
             "name": info.run_name or "",
             "experiment": experiment.name,
             "status": info.status,
-            "start_ms": info.start_time,
-            "end_ms": info.end_time,
+            "start_ms": time_ms(info.start_time),
+            "end_ms": time_ms(info.end_time),
             "user": info.user_id or data.tags.get("mlflow.user", ""),
             "artifact_uri": info.artifact_uri,
             "params": dict(data.params),

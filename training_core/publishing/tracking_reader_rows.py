@@ -42,6 +42,11 @@ def plain_number(value: float) -> float | str:
     return value
 
 
+def time_ms(value: object) -> float | None:
+    """A time as it stands in a row; None where a database of loose types holds something else."""
+    return value if type(value) in (int, float) and math.isfinite(value) else None  # type: ignore[return-value, arg-type]  # a number
+
+
 def row_of(run: "Run", experiment: str) -> Row:
     """The row of a run that MLflow's client gave."""
     info, data = run.info, run.data
@@ -50,8 +55,8 @@ def row_of(run: "Run", experiment: str) -> Row:
         "name": cut(info.run_name),
         "experiment": cut(experiment),
         "status": info.status,
-        "start_ms": info.start_time,
-        "end_ms": info.end_time,
+        "start_ms": time_ms(info.start_time),
+        "end_ms": time_ms(info.end_time),
         "user": cut(info.user_id or data.tags.get("mlflow.user")),
         "params": cut_all(data.params),
         "tags": cut_all(data.tags),
