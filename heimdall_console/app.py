@@ -1,12 +1,16 @@
 """The console: six screens over one home, and what they share."""
 
+import asyncio
+import os
 import platform
+import signal
 import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.segment import Segments
 from textual import on
 from textual.binding import BindingType
 from textual.css.query import NoMatches
@@ -15,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from heimdall_console.actions import everywhere
+from heimdall_console.actions.action import keys_text
 from heimdall_console.app_navigation import Navigation, Selection, screen_maker
 from heimdall_console.formatting import plain
 from heimdall_console.messages import RunsRead, SourceFailed
@@ -101,6 +106,10 @@ class HeimdallApp(Navigation):
         """Say what was wrong with the theme, and begin to read."""
         for error in self._theme_errors:
             self.show_error(error)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self.exit)
+            loop.add_signal_handler(signal.SIGHUP, self._end_without_terminal)
         if self.selection.run_ids:
             # The run that was asked for comes first: reading all the others takes as long.
             self.set_timer(_OTHERS_AFTER_S, self._runs_source.start)
@@ -214,6 +223,27 @@ class HeimdallApp(Navigation):
         # Whoever quits while a dialog opens takes its widgets away from under it.
         if not (self._exit and isinstance(error, NoMatches)):
             super()._handle_exception(error)
+
+    def _end_without_terminal(self) -> None:
+        """The terminal is gone: keep what was chosen, and wait for nobody to draw the end."""
+        self.preferences.save()
+        os._exit(128 + signal.SIGHUP)
+
+    def _fatal_error(self) -> None:
+        """Show a bug's traceback without the values in it, which may be secrets."""
+        from rich.traceback import Traceback
+
+        self.bell()
+        traceback = Traceback(width=None, show_locals=False)
+        self._exit_renderables.append(
+            Segments(self.console.render(traceback, self.console.options))
+        )
+        self._close_messages_no_wait()
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C leaves nothing, but who presses it wants to."""
+        key = keys_text(self.with_keys("app", [everywhere.QUIT])[0].keys)
+        self.notify(f"{key} leaves the console; what trains goes on", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse to suspend while somebody types: an editor takes back by the same key."""

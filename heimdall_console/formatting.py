@@ -4,9 +4,12 @@ import math
 import re
 import unicodedata
 
-# Control characters, marks that reorder or hide text, and halves of surrogate pairs.
+# Control characters, marks that reorder, hide or join text, letters without a picture, and halves
+# of surrogate pairs.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e01ef]"
 )
 
 
@@ -25,7 +28,9 @@ def plain(text: object, *, keep_lines: bool = False) -> str:
         if character == "\t":
             return " "
         code = ord(character)
-        return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+        if code < 0x100:
+            return f"\\x{code:02x}"
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
     return _UNSAFE.sub(spelled, str(text))
 

@@ -29,7 +29,8 @@ class Preferences:
         self._values: dict[str, dict[str, Any]] = {}
         self._is_changed = False
         if path is not None:
-            with contextlib.suppress(OSError, ValueError):
+            # A file that nests without end exhausts the stack.
+            with contextlib.suppress(OSError, ValueError, RecursionError):
                 self._values = _sections(json.loads(read_regular(path)))
 
     def get(self, section: str, key: str, default: Any) -> Any:

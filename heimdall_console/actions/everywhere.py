@@ -60,6 +60,14 @@ MODE_ACTIONS: Final[tuple[Action, ...]] = (
 )
 """One action a screen; the function keys work inside text fields, too."""
 
+QUIT: Final = Action(
+    name="quit",
+    title="quit",
+    keys="q",
+    help="Leave the console, and say what keeps running.",
+)
+"""Leaving."""
+
 ACTIONS: Final[tuple[Action, ...]] = (
     *MODE_ACTIONS,
     Action(
@@ -114,11 +122,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
         keys="ctrl+z",
         help="Give the shell back for a while; `fg` returns to the console.",
     ),
-    Action(
-        name="quit",
-        title="quit",
-        keys="q",
-        help="Leave the console, and say what keeps running.",
-    ),
+    QUIT,
 )
 """Every action that does not depend on the screen."""

@@ -20,7 +20,7 @@ Answer = dict[str, Any]
 MODULE: Final = "training_core.publishing.tracking_reader"
 _SILENCE_S: Final = 60.0
 """The process itself ends a request before: this is for a process that hangs as a whole."""
-_LEAVE_S: Final = 2.0
+_LEAVE_S: Final = 0.3
 _UNHARMED: Final = "What was read before stays, and nothing was changed"
 
 

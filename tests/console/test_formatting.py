@@ -122,3 +122,7 @@ def test_columns_are_left_out_in_their_order_before_anything_is_cut() -> None:
     assert table_lines(columns, [row], Terminal(width=80))[0].split() == ["id", "name", "age"]
     assert table_lines(columns, [row], Terminal(width=50))[0].split() == ["id", "name"]
     assert table_lines(columns, [row], Terminal(width=40)) == [" id", " " + "x" * 25]
+
+
+def test_text_that_shows_nothing_is_spelled_out() -> None:
+    assert plain("a\u034fb\u00adc\u3164d\U000e0041e") == "a\\u034fb\\xadc\\u3164d\\U000e0041e"

@@ -1,8 +1,10 @@
 """The real program in a pseudo-terminal: sizes, no color, no Unicode, hostile text, a lost terminal."""
 
+import os
 import random
 import re
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -105,3 +107,26 @@ def test_a_lost_terminal_ends_the_console_and_no_run(recorded_home: RecordedHome
         shown = console.wait("campus-baseline")
         assert "running" in shown
         console.leave()
+
+
+def test_bytes_that_are_no_text_end_nothing(recorded_home: RecordedHome) -> None:
+    with RealConsole() as console:
+        console.wait("campus-baseline")
+        os.write(console.process.child_fd, b"\xff\xfe\xe9")
+        console.press("?")
+        console.wait("Help: Runs")
+        console.press("escape")
+        console.leave()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_console_and_gives_the_terminal_back(
+    number: signal.Signals, recorded_home: RecordedHome
+) -> None:
+    with RealConsole() as console:
+        console.wait("campus-baseline")
+        os.kill(console.process.pid, number)
+        console.wait_until(lambda: not console.process.isalive(), "its end")
+        console.read(0.2)
+        if number == signal.SIGTERM:
+            assert b"\x1b[?1049l" in console.received, "the shell's screen is back"
