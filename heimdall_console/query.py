@@ -196,8 +196,8 @@ _BUILTINS: Final[dict[str, Getter]] = {
     "source": lambda row: ("local " if row.path else "") + ("mlflow" if row.mlflow_id else ""),
     "best": lambda row: row.best,
     "step": lambda row: row.step,
-    "epoch": lambda row: row.epoch,
-    "epochs": lambda row: row.epochs,
+    "epoch": lambda row: row.epochs_done,
+    "epochs": lambda row: row.epochs_done,
 }
 
 

@@ -73,11 +73,9 @@ def _status_rank(row: "RunRow", context: Context) -> Value:
 
 
 def _progress(row: "RunRow", context: Context) -> str:
-    done = None if row.epoch is None else row.epoch + 1
-    if not row.is_live and row.share_done is not None and row.share_done >= 1 and row.epochs:
-        return f"{row.epochs:,}"
+    done = row.epochs_done
     if done is not None and row.epochs:
-        return f"{min(done, row.epochs):,}" + (f"/{row.epochs:,}" if row.is_live else "")
+        return f"{done:,}" + (f"/{row.epochs:,}" if row.is_live else "")
     if row.share_done is not None and row.is_live:
         return f"{100 * row.share_done:.0f} %"
     return "" if row.step is None else f"st. {row.step:,}"

@@ -9,7 +9,6 @@ from heimdall_console.status_text import STATUS_STYLES
 from training_core.contract.run_status import RunStatus
 
 if TYPE_CHECKING:
-    from heimdall_console.run_progress import RunProgress
     from heimdall_console.sources.run import RunView
 
 _ONE_SESSION_S: Final = 1.0
@@ -83,7 +82,7 @@ def _figures(view: "RunView") -> Sequence[str]:
         parts.append(plain(f"{name} {done:,}/{total:,}" if total else f"{name} {done:,}"))
     if progress.epochs or progress.epoch:
         of = f"/{progress.epochs}" if progress.epochs else ""
-        parts.append(f"epoch {_epoch(progress)}{of}")
+        parts.append(f"epoch {progress.epoch_number}{of}")
     parts.append(f"step {progress.step:,}")
     if view.status is RunStatus.RUNNING:
         rate, left = progress.steps_per_s, progress.remaining_s
@@ -110,7 +109,7 @@ def _end_text(view: "RunView") -> str:
         return f"{said.rstrip('.')}.   T why   r resume"
     parts = []
     if progress.epochs:
-        parts.append(f"epoch {_epoch(progress)}/{progress.epochs}")
+        parts.append(f"epoch {progress.epoch_number}/{progress.epochs}")
     parts.append(f"step {progress.step:,}")
     is_one_session = (progress.started or 0.0) - view.history.timeline.started_s < _ONE_SESSION_S
     if progress.started is not None and progress.ended is not None and is_one_session:
@@ -128,8 +127,3 @@ def _end_text(view: "RunView") -> str:
 
 def _rate(steps_per_s: float) -> str:
     return f"{steps_per_s:,.0f}" if steps_per_s >= 100 else f"{steps_per_s:.3g}"
-
-
-def _epoch(progress: "RunProgress") -> int:
-    """The epoch it is at, counted from 1; behind the last one none begins."""
-    return min(progress.epoch + 1, progress.epochs or progress.epoch + 1)

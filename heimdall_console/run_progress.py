@@ -95,6 +95,13 @@ class RunProgress:
         return None
 
     @property
+    def epoch_number(self) -> int:
+        """The epoch that it is at, or ended in, counted from 1."""
+        return epoch_number(
+            self.epoch, self.epochs, self.share_done, has_ended=self.exit_code is not None
+        )
+
+    @property
     def test(self) -> dict[str, float]:
         """Test metrics by their name without the split."""
         prefix = "test/"
@@ -228,6 +235,24 @@ class RunProgress:
 
     def _take_artifact(self, record: dict[str, Any]) -> None:
         self.artifacts.append(record)
+
+
+def epoch_number(
+    epoch: int, epochs: int | None, share_done: float | None, *, has_ended: bool
+) -> int:
+    """The epoch that a run is at, or ended in, counted from 1.
+
+    Args:
+        epoch: As its records count it, from 0.
+        epochs: Planned epochs.
+        share_done: Of the planned steps.
+        has_ended: Whether nothing more comes.
+    """
+    if has_ended and epochs and share_done is not None:
+        # The last records of a training count epochs that are over, or the one that was
+        # interrupted: only the steps tell which.
+        return math.ceil(round(share_done * epochs, 6))
+    return min(epoch + 1, epochs or epoch + 1)
 
 
 def _whole(value: object, otherwise: int) -> int:

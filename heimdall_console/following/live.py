@@ -205,7 +205,7 @@ class LiveDisplay:
             loading = "loading libraries and data"
             what = progress.task[0] if progress.task else _WAITING.get(progress.status, loading)
             return [Text(f" {plain(what)} …", style="cyan")]
-        epoch = f"epoch {min(progress.epoch + 1, progress.epochs or 10**9)}"
+        epoch = f"epoch {progress.epoch_number}"
         if progress.epochs:
             epoch += f"/{progress.epochs}"
         share = progress.share_done

@@ -62,7 +62,7 @@ class WatchedRun:
         progress = self.progress
         if not progress.epochs:
             return "-"
-        return f"{min(progress.epoch + 1, progress.epochs)}/{progress.epochs}"
+        return f"{progress.epoch_number}/{progress.epochs}"
 
     @property
     def best_text(self) -> str:

@@ -104,6 +104,15 @@ def test_what_a_query_means(text: str, expected: list[int]) -> None:
     assert found(text) == expected
 
 
+def test_epochs_are_those_of_the_column() -> None:
+    row = RunRow("a")
+    row.status, row.epoch, row.epochs, row.share_done = "stopped", 16, 30, 15.5 / 30
+    names = Names([row])
+    for text, holds in (("epochs=16", True), ("epochs>16", False), ("epoch>=16", True)):
+        query = Query(text, names, FigureStore().value, NOW_S, frozenset())
+        assert bool(query.filter([row])) is holds, text
+
+
 def test_best_smallest_and_largest_of_a_metric_are_what_was_read_of_it() -> None:
     figures = FigureStore({"val/loss": "min"})
     figures.put(ROWS[0], "val/loss", Figures(9, 0.5, 0.2, 4.0))

@@ -63,6 +63,18 @@ def test_the_rate_and_the_time_left_follow_from_task_records() -> None:
     assert progress.share_done == 0.2
 
 
+def test_an_ended_run_counts_the_epoch_that_it_ended_in() -> None:
+    # Behind an epoch its last record counts the epochs that are over, inside of one it does not.
+    for done, epoch, number in ((100, 5, 5), (90, 4, 5), (90, 5, 5), (81, 4, 5), (200, 10, 10)):
+        progress = RunProgress()
+        task = record("task", name="train", done=done, total=200, epoch=epoch, epochs=10)
+        progress.take([task, record("state", status="stopped", exit_code=5)])
+        assert progress.epoch_number == number, (done, epoch)
+    progress = RunProgress()
+    progress.take([record("task", name="train", done=80, total=200, epoch=4, epochs=10)])
+    assert progress.epoch_number == 5, "it goes on"
+
+
 def test_a_resumed_run_goes_on_from_its_checkpoint() -> None:
     progress = RunProgress()
     progress.take([validation(epoch, 5.0 - epoch) for epoch in range(4)])
