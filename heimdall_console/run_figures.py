@@ -27,15 +27,31 @@ class Figures:
     """Means of at most 60 stretches, the first first."""
 
 
+_OWN_DIRECTIONS: Final = {
+    "train/loss": "min",
+    **{
+        f"{part}/{name}": way
+        for part in ("val", "test")
+        for way, names in (
+            ("min", ("loss", "median_m", "mean_m", "p90_m")),
+            ("max", ("within_30m", "within_50m", "within_100m")),
+        )
+        for name in names
+    },
+}
+"""How the metrics that every network of ours is judged by are better."""
+
+
 class FigureStore:
     """The figures that were read so far, and which way each metric is better.
 
     Attributes:
-        directions: Metric → `min` or `max`; what a person or a configuration has said.
+        directions: Metric → `min` or `max`; of our networks' own metrics, and what a person or a
+            configuration has said.
     """
 
     def __init__(self, directions: Mapping[str, str] | None = None) -> None:
-        self.directions: dict[str, str] = dict(directions or {})
+        self.directions: dict[str, str] = {**_OWN_DIRECTIONS, **(directions or {})}
         self.changes = 0
         """Grows whenever figures are kept."""
         self._figures: dict[tuple[str, str], Figures] = {}

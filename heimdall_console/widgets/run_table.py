@@ -29,7 +29,8 @@ class RunTable(ScrollView, can_focus=True):
 
     HELP: ClassVar[str] = (
         "Every run of this disk and of MLflow. The cursor stays on its run, whatever is added, "
-        "sorted or filtered. Click a column's title to sort by it."
+        "sorted or filtered. Click a column's title to sort by it. Under best? stands the "
+        "metric's value at the best checkpoint, until m is told which way the metric is better."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "next run"),

@@ -178,3 +178,13 @@ def test_only_differences_are_compared_and_a_best_needs_a_direction() -> None:
     assert compared_metrics(rows, ["loss"], figures)[0].winner == 0
     figures.directions["loss"] = "max"
     assert compared_metrics(rows, ["loss", "none"], figures)[0].best == (4.0, 3.0)
+
+
+def test_how_metrics_of_our_own_networks_are_better_is_known() -> None:
+    row = RunRow("a")
+    figures = FigureStore({"val/loss": "max"})
+    figures.put(row, "val/within_50m", Figures(9, 0.5, 0.2, 0.7))
+    assert figures.value(row, "val/within_50m", "best") == 0.7
+    assert figures.directions["val/median_m"] == "min"
+    assert figures.directions["val/loss"] == "max", "a person knows better"
+    assert "val/coverage_90" not in figures.directions
