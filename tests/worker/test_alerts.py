@@ -35,6 +35,14 @@ def test_a_spike_is_told_once_however_long_and_cleared_once() -> None:
     assert told.advice
 
 
+def test_the_end_of_a_spike_tells_the_loss_of_now() -> None:
+    detector = SpikeDetector()
+    looks = (USUAL, [9.0], [1.0 + loss / 5.0 for loss in USUAL])
+    *_, over = [detector.look(losses) for losses in looks]
+    assert over is not None
+    assert over.text.endswith("around 1.2")
+
+
 def test_a_spike_and_its_end_within_one_look_are_told() -> None:
     detector = SpikeDetector()
     detector.look(USUAL)

@@ -136,7 +136,8 @@ class SpikeDetector:
             )
         elif self._high and self._calm >= self._CALM:
             self._high = []
-            alert = Alert("spike", f"The loss is around {median:.4g} again", cleared=True)
+            now = statistics.median(list(self._usual)[-self._CALM :])
+            alert = Alert("spike", f"The loss is usual again, around {now:.4g}", cleared=True)
         elif len(self._high) >= self._WINDOW:
             # It does not come back: what is high has become usual.
             level = statistics.median(self._high)
