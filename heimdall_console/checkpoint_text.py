@@ -18,7 +18,7 @@ def row_cells(row: CheckpointRow, now: float) -> list[str]:
     return [
         plain(row.name),
         count(sidecar.step),
-        count(sidecar.epoch),
+        count(sidecar.epoch + 1),
         "-" if row.value is None else metric(sidecar.monitor, row.value),
         size(sidecar.size_bytes),
         age(now - sidecar.created),
@@ -49,7 +49,7 @@ def fact_pairs(row: CheckpointRow, now: float) -> list[Pair]:
     sidecar = row.sidecar
     pairs = [
         ("saved", f"{age(now - sidecar.created)}, {_reason(sidecar.reason)}"),
-        ("place", f"step {count(sidecar.step)}, epoch {count(sidecar.epoch)}"),
+        ("place", f"step {count(sidecar.step)}, epoch {count(sidecar.epoch + 1)}"),
         ("size", f"{size(sidecar.size_bytes)} ({count(sidecar.size_bytes)} bytes)"),
     ]
     if row.rank is not None:

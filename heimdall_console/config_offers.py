@@ -68,7 +68,7 @@ def checkpoint_offers(runs: Sequence["RunSummary"], now: float) -> list[Offer]:
             if word == "last" and best and one is best[0]:
                 continue
             value = one.metrics.get(one.monitor)
-            figures = [f"epoch {one.epoch}"]
+            figures = [f"epoch {one.epoch + 1}"]
             if value is not None:
                 figures.append(f"{plain(one.monitor)} {metric(one.monitor, value)}")
             figures += [size(one.size_bytes), age(now - one.created)]

@@ -214,7 +214,7 @@ class CheckpointsScreen(CheckpointsActions):
                 run = f"{plain(summary.info.name)}   {state}   {run}"
             total = self.shown.total_text()
         self.query_one("#checkpoints-run", Static).update(f" {run}")
-        self.query_one("#checkpoints-total", Static).update(f"{total} ")
+        self.query_one("#checkpoints-total", Static).update(f"  {total} ")
 
     def _show_rows(self) -> None:
         if self.shown is None:
