@@ -6,6 +6,7 @@ from typing import Any
 from heimdall_console.formatting import percent, plain, size
 
 _GAP = "   "
+_GIB = 1024**3
 
 
 def hardware_text(
@@ -50,7 +51,8 @@ def _gpu_texts(record: Mapping[str, Any]) -> list[str]:
             figures.append(f"{load:.0f} %")
         used, total = _figure(gpu.get("used_bytes")), _figure(gpu.get("total_bytes"))
         if used is not None:
-            figures.append(size(used) + (f" of {size(total)}" if total else ""))
+            of = f" of {total / _GIB:.1f}" if total else ""
+            figures.append(f"{used / _GIB:.1f}{of} GiB")
         if (heat := _figure(gpu.get("temperature_c"))) is not None:
             figures.append(f"{heat:.0f} °C")
         name = f"GPU {plain(gpu.get('index', ''))}".rstrip() if len(gpus) > 1 else "GPU"

@@ -10,6 +10,8 @@ from heimdall_console.widgets.cells import Cells
 
 _BAR_LEAST: Final = 10
 _BAR_MOST: Final = 48
+_BEFORE_BAR: Final = 3
+"""Figures that matter more than the bar."""
 _GAP: Final = "   "
 
 
@@ -78,9 +80,12 @@ class RunHeader(Cells):
             self._draw_progress(sheet, row, begin, line)
 
     def _draw_progress(self, sheet: Sheet, row: int, begin: int, line: HeaderLine) -> None:
-        """A bar that gives way to figures, which give way to the width."""
+        """Figures that give way to a bar, but for the first, and all of it to the width."""
         room = sheet.columns - begin - 1
         figures = list(line.figures)
+        bar = _BAR_LEAST + 8 if line.share is not None else 0
+        while len(figures) > _BEFORE_BAR and text_width(_GAP.join(figures)) + bar > room:
+            figures.pop()
         while figures and text_width(_GAP.join(figures)) > room:
             figures.pop()
         text = _GAP.join(figures)
