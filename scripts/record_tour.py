@@ -195,7 +195,10 @@ class Packer:
         self.add(f"runs/{key}/log.jsonl", log_text(records))
         for name in ("evaluation.json", *(f"exports/campus/{n}" for n in listed(path))):
             if (path / name).is_file():
-                self.add(f"runs/{key}/{name}", (path / name).read_bytes())
+                content = (path / name).read_bytes()
+                if name == "evaluation.json":
+                    content = without_positions(content)
+                self.add(f"runs/{key}/{name}", content)
 
     def add_evaluation(self) -> None:
         """The job that judged the registered model."""
@@ -231,6 +234,12 @@ class Packer:
         for name, content in self.files.items():
             if found := pattern.search(content):
                 raise SystemExit(f"{name} holds {content[found.start() - 40 : found.end() + 40]!r}")
+
+
+def without_positions(evaluation: bytes) -> bytes:
+    """An evaluation without its single sessions: a map is shown of the job's alone."""
+    told = json.loads(evaluation)
+    return json.dumps({k: v for k, v in told.items() if k != "positions"}, indent=2).encode()
 
 
 def listed(run: Path) -> list[str]:

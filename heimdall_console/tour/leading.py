@@ -20,6 +20,8 @@ from training_core.contract.run_dir import RunDir
 REPLAY: Final = "heimdall_console.tour.replay"
 """The module that replays: `python -m heimdall_console.tour.replay RUN_DIR SPEED`."""
 _BIRTH_S: Final = 10.0
+_PUBLISHERS: Final = 3
+"""Of all runs that have ended: the finished one registers the model that the tour shows."""
 
 
 def take_tour(speed: float, *, ascii_only: bool = False, theme: str = "") -> int:
@@ -55,7 +57,7 @@ def prepare(home: Path, speed: float) -> RunDir:
     writer, live = make_home(home, read_recording(), time.time())
     start_replay(live, speed)
     start_worker(create_job(home, "synth", dataset_arguments(writer)))
-    start_owed_publishers(home)
+    start_owed_publishers(home, most=_PUBLISHERS)
     return live
 
 

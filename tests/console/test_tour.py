@@ -22,6 +22,8 @@ from textual.widgets._toast import Toast
 from heimdall_console.actions import everywhere
 from heimdall_console.app import HeimdallApp
 from heimdall_console.commands.tour import tour
+from heimdall_console.evaluations import evaluation_jobs, read_evaluation, sessions_of
+from heimdall_console.job_rows import list_jobs
 from heimdall_console.run_index import list_runs
 from heimdall_console.tour.example_gpu import NAME as GPU_NAME
 from heimdall_console.tour.guide import STEPS, Guide, step_of
@@ -131,6 +133,8 @@ def test_a_home_is_made_of_it_that_is_whole(isolated_home: Path, recording: Reco
         assert names == {path.name for path in run.checkpoints.glob("*.ckpt")}
     # An export marks the checkpoint of its SHA-256, and no other one.
     assert len(set(hashes)) == len(hashes) > 5
+    (job,) = evaluation_jobs(list_jobs(isolated_home))
+    assert len(sessions_of(read_evaluation(job))) > 100, "for the map and the worst ones"
     baseline = directories["campus-baseline"]
     assert (baseline.exports / "campus" / "model.onnx").is_file()
     texts = [p for p in isolated_home.rglob("*") if p.suffix in (".json", ".jsonl", ".toml")]
