@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from training_core.contract.files import read_regular
 from training_core.contract.home import jobs_folder
 from training_core.contract.jobs import JobDir
 from training_core.contract.records import decode_number
-from training_core.contract.run_dir import id_time, is_run_id
+from training_core.contract.run_dir import RunDir, id_time, is_run_id
 from training_core.contract.run_log import PIECE_BYTES, RunLogReader
 from training_core.contract.run_status import RunStatus, derive_status, status_with_lock
 
@@ -176,14 +177,23 @@ def job_title(kind: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _subject(text: str) -> str:
-    """A file by its name; a checkpoint or its export by step and run."""
+    """A file by its name; a checkpoint or its export by step and the run's name."""
     if os.sep not in text:
         return text
     path = Path(text)
     step = _STEP.search(path.name)
     if step is not None and path.parent.name in ("checkpoints", "exports"):
-        return f"step {int(step[1])} of {path.parent.parent.name}"
+        return f"step {int(step[1])} of {_run_name(path.parent.parent)}"
     return path.name
+
+
+@lru_cache(maxsize=_MOST)
+def _run_name(folder: Path) -> str:
+    """The name of a run, which never changes; its id where there is none."""
+    try:
+        return RunDir(folder).read_info().name or folder.name
+    except HeimdallError:
+        return folder.name
 
 
 class _Watched:

@@ -13,6 +13,7 @@ from heimdall_console.job_text import fact_pairs, outcome_text, progress_text, r
 from training_core.contract.errors import UsageError
 from training_core.contract.jobs import ExportArguments, JobDir, create_job
 from training_core.contract.lock import is_locked
+from training_core.contract.run_dir import RunInfo, create_run, new_id
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus
 
@@ -113,6 +114,10 @@ def test_titles_and_results_say_what_and_how(isolated_home: Path) -> None:
     ) == ("evaluate b.ckpt on campus, val")
     checkpoint = "/runs/abc/checkpoints/epoch=002-step=0000123-stop.ckpt"
     assert job_title("export", {"checkpoint": checkpoint}) == "export step 123 of abc"
+    info = RunInfo(id=new_id(1.0), name="morning", experiment="trial", created=1.0)
+    run = create_run(isolated_home, info, "")
+    checkpoint = str(run.path / "checkpoints" / "step=7.ckpt")
+    assert job_title("export", {"checkpoint": checkpoint}) == "export step 7 of morning"
     arguments = {"export": "/x/exports/best", "name": "campus", "alias": "champion"}
     assert job_title("register", arguments) == "register best as campus @champion"
     assert job_title("set-alias", {"name": "campus", "alias": "a", "version": 3}) == (
