@@ -39,8 +39,8 @@ class Evaluation:
     @property
     def methods(self) -> dict[str, dict[str, Any]]:
         """By name, each with `metrics` and `cdf_m`; the network first."""
-        found = self.result.get("methods")
-        return found if isinstance(found, dict) else {}
+        found: dict[str, dict[str, Any]] = self.result.get("methods", {})
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -96,7 +96,7 @@ def method_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
     """Each method with median, mean, 90 %, shares within 30, 50 and 100 m, coverage of 90 %."""
     rows = []
     for name, method in evaluation.methods.items():
-        metrics = method.get("metrics", {})
+        metrics = method["metrics"]
         errors = [meters(_number(metrics.get(key))) for key in ("median_m", "mean_m", "p90_m")]
         shares = [
             percent(_number(metrics.get(key)))
@@ -110,7 +110,7 @@ def error_quantiles(evaluation: Evaluation) -> dict[str, list[float]]:
     """Method → its errors at equal steps of share, meters."""
     found = {}
     for name, method in evaluation.methods.items():
-        values = [_number(value) for value in method.get("cdf_m") or []]
+        values = [_number(value) for value in method["cdf_m"]]
         if values:
             found[name_of(name)] = [math.inf if v is None else v for v in values]
     return found
@@ -119,7 +119,7 @@ def error_quantiles(evaluation: Evaluation) -> dict[str, list[float]]:
 def coverage_pairs(evaluation: Evaluation) -> list[tuple[float, float]]:
     """Stated and observed share of the network's ellipses."""
     pairs = []
-    for pair in evaluation.result.get("coverage") or []:
+    for pair in _list(evaluation.result.get("coverage")):
         if isinstance(pair, list) and len(pair) == 2:
             stated, observed = _number(pair[0]), _number(pair[1])
             if stated is not None and observed is not None:
@@ -135,17 +135,17 @@ def coverage_pairs(evaluation: Evaluation) -> list[tuple[float, float]]:
 def sessions_of(evaluation: Evaluation) -> list[Session]:
     """The sessions that were told, in the order of the map."""
     told = _positions(evaluation)
-    ids, tracks = told.get("session_id") or [], told.get("track") or []
-    heard = told.get("receivers") or []
+    ids, tracks = _list(told.get("session_id")), _list(told.get("track"))
+    heard = _list(told.get("receivers"))
     return [
         Session(
             place=place,
             id=str(ids[place]) if place < len(ids) else "",
             track=str(tracks[place]) if place < len(tracks) else "",
             error_m=math.nan if (value := _number(error)) is None else value,
-            receivers=int(heard[place]) if place < len(heard) else 0,
+            receivers=int(_number(heard[place]) or 0) if place < len(heard) else 0,
         )
-        for place, error in enumerate(told.get("error_m") or [])
+        for place, error in enumerate(_list(told.get("error_m")))
     ]
 
 
@@ -166,7 +166,7 @@ def map_points(evaluation: Evaluation) -> "MapPoints":
     def columns(key: str, width: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
         rows = [
             [math.nan if (v := _number(value)) is None else v for value in row]
-            for row in told.get(key) or []
+            for row in _list(told.get(key))
             if isinstance(row, list) and len(row) == width
         ]
         return np.array(rows, np.float64).reshape(len(rows), width)
@@ -200,6 +200,10 @@ def split_text(evaluation: Evaluation) -> str:
 def _positions(evaluation: Evaluation) -> Mapping[str, Any]:
     found = evaluation.result.get("positions")
     return found if isinstance(found, dict) else {}
+
+
+def _list(found: object) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _number(value: object) -> float | None:

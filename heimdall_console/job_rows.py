@@ -75,7 +75,9 @@ class JobRow:
             found = orjson.loads(read_regular(JobDir(self.path).result_path))
         except (OSError, orjson.JSONDecodeError):
             return {}
-        return found if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            return {}
+        return {**found, "methods": _methods(found["methods"])} if "methods" in found else found
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -283,6 +285,21 @@ class _Watched:
         if spent_s < _RATE_TASK_S:
             return None
         return spent_s * (task[2] - task[1]) / task[1]
+
+
+def _methods(found: object) -> dict[str, dict[str, Any]]:
+    """What was found of each method, without what is no method, no number and no list."""
+    methods = {}
+    for name, method in found.items() if isinstance(found, dict) else ():
+        if isinstance(method, dict):
+            metrics, errors_m = method.get("metrics"), method.get("cdf_m")
+            numbers = metrics.items() if isinstance(metrics, dict) else ()
+            methods[name] = {
+                **method,
+                "metrics": {k: v for k, v in numbers if v is None or type(v) in (int, float)},
+                "cdf_m": errors_m if isinstance(errors_m, list) else [],
+            }
+    return methods
 
 
 def _read_job(job: JobDir) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What a job is at and what came of it, for a person."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,7 +71,7 @@ def result_text(kind: str, result: Mapping[str, Any]) -> str:
 
 def _number(result: Mapping[str, Any], key: str) -> float:
     value = result.get(key)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 def fact_pairs(job: JobRow, now: float) -> list[tuple[str, str]]:

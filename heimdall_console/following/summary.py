@@ -12,6 +12,7 @@ from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import ExitCode
+from training_core.contract.records import decode_number
 from training_core.contract.run_dir import RunDir, RunInfo
 
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
@@ -126,7 +127,9 @@ def _test_rows(progress: RunProgress) -> list[tuple[str, str]]:
     table = [("", *(label for _, label in _ERRORS))]
     for name, metrics in methods.items():
         if isinstance(metrics, dict):
-            table.append((name_of(name), *(meters(metrics.get(key)) for key, _ in _ERRORS)))
+            table.append(
+                (name_of(name), *(meters(decode_number(metrics.get(key))) for key, _ in _ERRORS))
+            )
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     rows: list[tuple[str, str]] = []
     for name, *values in table:
@@ -149,16 +152,17 @@ def proof_text(summary: object) -> str:
     if not isinstance(summary, dict):
         return ""
     parts = ["agrees with PyTorch" if summary.get("ok") else "does NOT agree with PyTorch"]
+    numbers = {k: v for k, text in summary.items() if (v := decode_number(text)) is not None}
     prefix = "max_abs_difference_"
     differences = [
-        f"{plain(key.removeprefix(prefix))} {number(float(value), 2)}"
-        for key, value in summary.items()
+        f"{plain(key.removeprefix(prefix))} {number(value, 2)}"
+        for key, value in numbers.items()
         if key.startswith(prefix)
     ]
     prefix = "speedup_batch_"
     speeds = [
-        f"{number(float(value), 2)} x at batch {plain(key.removeprefix(prefix))}"
-        for key, value in summary.items()
+        f"{number(value, 2)} x at batch {plain(key.removeprefix(prefix))}"
+        for key, value in numbers.items()
         if key.startswith(prefix)
     ]
     if differences:

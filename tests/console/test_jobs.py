@@ -4,11 +4,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from heimdall_console.evaluation_notes import note_sections
+from heimdall_console.evaluations import (
+    coverage_pairs,
+    error_quantiles,
+    map_points,
+    method_rows,
+    read_evaluation,
+    sessions_of,
+)
 from heimdall_console.job_control import cancel_job
-from heimdall_console.job_rows import JobIndex, find_job, job_title
+from heimdall_console.job_rows import JobIndex, JobRow, find_job, job_title
 from heimdall_console.job_text import fact_pairs, outcome_text, progress_text, result_text
 from training_core.contract.errors import UsageError
 from training_core.contract.jobs import ExportArguments, JobDir, create_job
@@ -21,6 +32,7 @@ from training_core.contract.run_status import RunStatus
 _WORKER = """
 import signal, sys, time
 from pathlib import Path
+from typing import Any
 from training_core.contract.jobs import JobDir
 from training_core.contract.lock import WorkerLock
 from training_core.contract.run_log import RunLogWriter
@@ -126,3 +138,39 @@ def test_titles_and_results_say_what_and_how(isolated_home: Path) -> None:
     result = {"methods": {"network": {"metrics": {"median_m": 12.25, "p90_m": None}}}}
     assert result_text("evaluate", result) == "median 12.2 m, 90 % -"
     assert result_text("register", {"name": "campus", "version": 3}) == "campus version 3"
+
+
+def finished(home: Path, kind: str, result: object) -> JobRow:
+    job = job_of(home)
+    job.job_path.write_text(f'{{"kind":"{kind}","arguments":{{"model":"m","dataset":"d"}}}}')
+    job.result_path.write_bytes(orjson.dumps(result))
+    with RunLogWriter(job.log_path) as log:
+        log.append("state", status="finished", exit_code=0)
+    return find_job(home, job.id)
+
+
+def test_a_damaged_result_is_shown_as_far_as_it_makes_sense(isolated_home: Path) -> None:
+    proof = {"ok": True, "max_abs_difference_mean_m": "abc", "speedup_batch_1": 3.0}
+    row = finished(isolated_home, "export", {"size_bytes": "x", "proof": proof})
+    assert outcome_text(row) == "0 B, agrees with PyTorch; speed 3.0 x at batch 1"
+    odd = {"metrics": {"median_m": "x", "p90_m": 2.0}, "cdf_m": 3}
+    shapes: tuple[Any, ...] = (
+        [],
+        5,
+        {"network": []},
+        {"network": {"metrics": []}},
+        {"network": odd},
+    )
+    for methods in shapes:
+        wrong = dict.fromkeys(("error_m", "session_id", "track", "receivers", "truth_m"), 7)
+        told: tuple[Any, ...] = (wrong, {"error_m": [1.0, "x"], "receivers": ["y"]}, [])
+        for positions in told:
+            damaged = {"methods": methods, "positions": positions, "coverage": 5, "split": []}
+            row = finished(isolated_home, "evaluate", damaged)
+            expected = "median -, 90 % " + ("2.00 m" if methods == {"network": odd} else "-")
+            assert outcome_text(row) == expected
+            evaluation = read_evaluation(row)
+            assert len(method_rows(evaluation)) == len(evaluation.methods)
+            assert (error_quantiles(evaluation), coverage_pairs(evaluation)) == ({}, [])
+            assert len(map_points(evaluation).errors_m) == len(sessions_of(evaluation))
+            assert note_sections(evaluation, 0.0)
