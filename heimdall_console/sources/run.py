@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FLOWING_S: Final = 0.25
 """From one view to the next, while data flows."""
-_FIRST_VIEW_S: Final = 0.1
+_FIRST_VIEW_S: Final = 0.5
 _RARER: Final = 2.5
 """Views of a log that is read for the first time come ever less often: drawing costs, too."""
 _SWITCH_S: Final = 0.001
