@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from textual.widgets import Input
+
 from heimdall_console.live_charts import LiveChoices
 from heimdall_console.live_memory import SECTION, choices_to_keep
 from heimdall_console.screens.base import BaseScreen
@@ -76,6 +78,8 @@ class LiveBase(BaseScreen):
         """Another run is watched: what belonged to the one before does not count."""
         self.choices.cursor_x = self.choices.x_range = None
         self.gpu, self._chosen_ghost = None, ""
+        search = self.query_one("#live-search", Input)
+        search.value, search.display = "", False
 
     def keep_choices(self) -> None:
         """Remember what was chosen."""
