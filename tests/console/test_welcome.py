@@ -35,8 +35,8 @@ async def test_an_empty_home_offers_three_ways_in(isolated_home: Path) -> None:
         lines = [str(line.render()) for line in welcome.query("LinkLine").results()]
         assert all(len(line) <= 74 for line in lines)
         assert [line.split()[0] for line in lines[:3]] == ["t", "Q", "2"]
-        hints = str(app.screen.query_one(KeyHints).render()).split()
-        assert hints[:4] == ["t", "tour", "Q", "quickstart"], "only what can be done"
+        words = str(app.screen.query_one(KeyHints).render()).split()
+        assert words[:4] == ["t", "tour", "Q", "quickstart"], "only what can be done"
         # No terminal can be lent to the tour here.
         await pilot.press("t")
         await settle(pilot, lambda: bool(app._notifications))
@@ -58,7 +58,8 @@ async def test_an_empty_home_offers_three_ways_in(isolated_home: Path) -> None:
         info = RunInfo(id=new_id(now), name="first", experiment="trial", created=now)
         create_run(isolated_home, info, render_resolved(Config()))
         await settle(pilot, lambda: not welcome.display)
-        assert "enter open" in str(app.screen.query_one(KeyHints).render())
+        hints = app.screen.query_one(KeyHints)
+        await settle(pilot, lambda: "enter open" in str(hints.render()))
         assert app.screen.query_one(RunTable).has_focus
 
 
