@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from heimdall_console.run_progress import epoch_number
+from heimdall_console.epochs import epoch_number
 
 if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
@@ -242,7 +242,7 @@ class RunRows:
         return run_id if is_ours else f"{_TRACKED_KEY}{mlflow_id}"
 
     def _mark(self, run_id: str, run: "RunSummary", now_s: float) -> None:
-        if run.status.has_ended or run.share_done is None:
+        if run.status.value != "running" or run.share_done is None:
             self._marks.pop(run_id, None)
         else:
             mark = self._marks.get(run_id)

@@ -110,6 +110,15 @@ def test_the_time_left_is_that_of_the_present_rate() -> None:
     assert rows.rows[RUN_ID].took_s(NOW_S + 99) == 100
 
 
+def test_a_pause_does_not_count_in_the_time_left() -> None:
+    rows = RunRows()
+    rows.take_local([summary(share_done=0.1)], NOW_S)
+    rows.take_local([summary(share_done=0.2, status=RunStatus.PAUSED)], NOW_S + 10)
+    rows.take_local([summary(share_done=0.2)], NOW_S + 500)
+    rows.take_local([summary(share_done=0.3)], NOW_S + 510)
+    assert rows.rows[RUN_ID].eta_s == pytest.approx(70.0)
+
+
 def test_runs_stand_under_their_parents_and_circles_end() -> None:
     def child(place: int, of: int) -> dict[str, Any]:
         return tracked(place, tags={"mlflow.parentRunId": f"{of:032x}"})
