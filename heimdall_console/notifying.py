@@ -20,7 +20,7 @@ import orjson
 from heimdall_console.run_progress import RunProgress
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError
-from training_core.contract.files import write_atomic
+from training_core.contract.files import open_regular, write_atomic
 from training_core.contract.lock import is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
@@ -153,7 +153,7 @@ def _wait_for_end(run: RunDir, offset: int) -> Record | None:
 
 def _wait_for_lock(path: Path) -> None:
     """Block until nobody holds a run's lock."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(OSError), os.fdopen(open_regular(path), "rb") as file:
         fcntl.lockf(file, fcntl.LOCK_SH)
 
 

@@ -101,7 +101,9 @@ def queue_lock(home: Path) -> Iterator[None]:
     """
     path = ensure_folder(queue_folder(home)) / "queue.lock"
     try:
-        with path.open("ab") as file:
+        # Without O_NONBLOCK a pipe in its place would block for ever.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             fcntl.lockf(file, fcntl.LOCK_EX)
             yield
     except OSError as error:

@@ -1,9 +1,11 @@
 """The lines that a run's processes printed, harmless to show."""
 
 import codecs
+import os
 from pathlib import Path
 
 from heimdall_console.formatting import plain
+from training_core.contract.files import open_regular
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -39,10 +41,10 @@ class OutputReader:
 
     def _read(self) -> bytes:
         try:
-            with self._path.open("rb") as file:
+            with os.fdopen(open_regular(self._path), "rb") as file:
                 file.seek(self._offset)
                 return file.read(_CHUNK_BYTES)
-        except FileNotFoundError:
+        except OSError:
             return b""
 
 

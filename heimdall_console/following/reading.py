@@ -1,12 +1,14 @@
 """The records of a run or job up to its end, read from its directory."""
 
 import contextlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from training_core.contract.errors import HeimdallError
+from training_core.contract.files import open_regular
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import Record, RunLogReader
@@ -126,7 +128,10 @@ def tail(
 def crash_error(directory: RunDir) -> HeimdallError:
     """The error for a worker that ended without saying why."""
     lines: list[str] = []
-    with contextlib.suppress(OSError), directory.output_path.open("rb") as file:
+    with (
+        contextlib.suppress(OSError),
+        os.fdopen(open_regular(directory.output_path), "rb") as file,
+    ):
         file.seek(max(0, directory.output_path.stat().st_size - 20_000))
         lines = file.read().decode("utf-8", "replace").rstrip().splitlines()[-_OUTPUT_LINES:]
     said = "\n".join(lines) if lines else "It printed nothing; the system may have ended it"

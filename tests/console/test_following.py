@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from heimdall_console.following.lines import LineDisplay
+from heimdall_console.following.output import OutputReader
+from heimdall_console.following.reading import crash_error
 from heimdall_console.run_progress import RunProgress
 from tests.console.programs import (
     TIMEOUT_S,
@@ -252,3 +254,10 @@ def test_runs_are_listed_with_status_and_best_value(dataset: Path, isolated_home
     assert "✓ finished" in table
     assert "? crashed" in table
     assert "morning" in table
+
+
+def test_a_pipe_in_place_of_what_was_printed_is_not_waited_for(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    os.mkfifo(run.output_path)
+    assert OutputReader(run.output_path).read_new() == []
+    assert "printed nothing" in crash_error(run).why

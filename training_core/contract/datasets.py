@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_core.contract.errors import DatasetError
+from training_core.contract.files import read_regular
 from training_core.contract.home import datasets_folder
 
 SUMMARY_FILE = "summary.json"
@@ -114,7 +115,7 @@ def read_summary(dataset: Path) -> DatasetSummary | None:
     """
     now = stamps(dataset)
     try:
-        summary = DatasetSummary.model_validate(orjson.loads((dataset / SUMMARY_FILE).read_bytes()))
+        summary = DatasetSummary.model_validate(orjson.loads(read_regular(dataset / SUMMARY_FILE)))
     except (OSError, orjson.JSONDecodeError, ValidationError):
         return None
     return summary if summary.files == now else None

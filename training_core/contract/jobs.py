@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_core.contract.files import write_atomic
+from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.home import appearing_folder, jobs_folder
 from training_core.contract.run_dir import RunDir, new_id
 
@@ -218,13 +218,13 @@ class JobDir(RunDir):
 
     def read_job(self) -> tuple[str, JobArguments]:
         """Kind and arguments."""
-        job = orjson.loads(self.job_path.read_bytes())
+        job = orjson.loads(read_regular(self.job_path))
         kind = job["kind"]
         return kind, ARGUMENTS[kind].model_validate(job["arguments"])
 
     def read_result(self) -> dict[str, Any]:
         """What the job found."""
-        result: dict[str, Any] = orjson.loads(self.result_path.read_bytes())
+        result: dict[str, Any] = orjson.loads(read_regular(self.result_path))
         return result
 
 
