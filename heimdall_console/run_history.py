@@ -11,8 +11,8 @@ from heimdall_console.charts.ranges import grown_end
 from heimdall_console.charts.smoothing import SmoothedSeries
 from heimdall_console.hardware_history import HardwareHistory, HardwareView
 from heimdall_console.run_lines import LogLine, LogLines
-from heimdall_console.run_places import Places, Timeline, steps_an_epoch, whole
-from heimdall_console.run_progress import RunProgress
+from heimdall_console.run_places import Places, Timeline, steps_an_epoch
+from heimdall_console.run_progress import RunProgress, whole
 from heimdall_console.series import SeriesStore
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """Where the points of a run lie on an x axis: by step, epoch, elapsed time or the clock."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -86,9 +85,3 @@ def steps_an_epoch(
     last = int(longest.epochs[-1])
     begin = int(np.searchsorted(longest.epochs, last))
     return float(longest.steps[begin - 1]) / last if begin else None
-
-
-def whole(record: Mapping[str, Any], key: str, otherwise: int) -> int:
-    """A whole number of a record."""
-    value = record.get(key)
-    return value if type(value) is int and 0 <= value < 2**63 else otherwise

@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from heimdall_console.epochs import epoch_number
 from training_core.contract.errors import HeimdallError
 from training_core.contract.records import decode_number
 from training_core.contract.run_log import PIECE_BYTES, RunLogReader
@@ -157,8 +158,8 @@ class RunProgress:
             self.alerts.clear()
 
     def _take_resumed(self, record: dict[str, Any]) -> None:
-        self.step = _whole(record.get("step"), self.step)
-        self.epoch = _whole(record.get("epoch"), self.epoch)
+        self.step = whole(record, "step", self.step)
+        self.epoch = whole(record, "epoch", self.epoch)
         self.started = _time(record)
         self._marks.clear()
         # What lay behind the checkpoint did not happen.
@@ -176,8 +177,8 @@ class RunProgress:
         self.latest.update(values)
         if any(name.startswith("test/") for name in values):
             return  # They carry the step of the checkpoint that was judged.
-        self.step = max(self.step, _whole(record.get("step"), 0))
-        self.epoch = _whole(record.get("epoch"), self.epoch)
+        self.step = max(self.step, whole(record, "step", 0))
+        self.epoch = whole(record, "epoch", self.epoch)
         for name, value in values.items():
             if name.startswith(("val/", "val_")) and math.isfinite(value):
                 self._remember(name, value)
@@ -200,15 +201,15 @@ class RunProgress:
         return old is None or (value < old if self.mode == "min" else value > old)
 
     def _take_task(self, record: dict[str, Any]) -> None:
-        done, total = _whole(record.get("done"), 0), record.get("total")
+        done, total = whole(record, "done", 0), record.get("total")
         total = total if isinstance(total, int) else None
         if record.get("name") != "train":
             finished = total is not None and done >= total
             self.task = None if finished else (str(record.get("name", "")), done, total)
             return
         self.step, self.total_steps = max(self.step, done), total
-        self.epoch = _whole(record.get("epoch"), self.epoch)
-        self.epochs = _whole(record.get("epochs"), 0) or self.epochs
+        self.epoch = whole(record, "epoch", self.epoch)
+        self.epochs = whole(record, "epochs", 0) or self.epochs
         now = _time(record)
         self._marks.append((now, done))
         while now - self._marks[0][0] > _RATE_WINDOW_S and len(self._marks) > 2:
@@ -237,26 +238,10 @@ class RunProgress:
         self.artifacts.append(record)
 
 
-def epoch_number(
-    epoch: int, epochs: int | None, share_done: float | None, *, has_ended: bool
-) -> int:
-    """The epoch that a run is at, or ended in, counted from 1.
-
-    Args:
-        epoch: As its records count it, from 0.
-        epochs: Planned epochs.
-        share_done: Of the planned steps.
-        has_ended: Whether nothing more comes.
-    """
-    if has_ended and epochs and share_done is not None:
-        # The last records of a training count epochs that are over, or the one that was
-        # interrupted: only the steps tell which.
-        return math.ceil(round(share_done * epochs, 6))
-    return min(epoch + 1, epochs or epoch + 1)
-
-
-def _whole(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
+def whole(record: dict[str, Any], key: str, otherwise: int) -> int:
+    """A whole number of a record that is not negative and fits into 64 bits."""
+    value = record.get(key)
+    return value if type(value) is int and 0 <= value < 2**63 else otherwise
 
 
 def _time(record: dict[str, Any]) -> float:

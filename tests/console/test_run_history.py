@@ -108,6 +108,15 @@ def test_hardware_shares_every_axis_with_the_curves() -> None:
     loss = view.metrics["train/loss"].places
     assert loss.x("epoch", timeline)[-1] == 1.5
     assert loss.x("epoch", Timeline())[-1] == 1
+    history.take(
+        [
+            record("task", 1160.0, name="train", done=2**63, total=1000, epoch=2**63, epochs=2**63),
+            record("resumed", 1160.0, step=2**63, epoch=-(2**63) - 1),
+            hardware(1160.0, 45),
+        ]
+    )
+    places = history.view().hardware.places
+    assert (int(places.steps[-1]), int(places.epochs[-1])) == (150, 1), "no number of a run"
 
 
 def test_lines_carry_their_level_step_and_whole_text() -> None:
