@@ -14,6 +14,7 @@ from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
     list_checkpoints,
+    sidecar_path,
     write_sidecar,
 )
 from training_core.contract.errors import HeimdallError, UsageError
@@ -141,10 +142,15 @@ def test_sidecars_are_listed_ranked_and_survive_damage(tmp_path: Path) -> None:
     (tmp_path / "broken.ckpt").write_bytes(b"x")
     (tmp_path / "broken.ckpt.json").write_bytes(b"{")
 
+    copied = tmp_path / "e.ckpt"
+    copied.write_bytes(b"x")
+    content = sidecar_path(tmp_path / "a.ckpt").read_bytes()
+    sidecar_path(copied).write_bytes(content.replace(b'"step": 0', b'"step": 9'))
+
     listed = list_checkpoints(tmp_path)
 
-    assert [s.file for s in listed] == ["a.ckpt", "b.ckpt", "c.ckpt", "d.ckpt"]
-    assert [s.file for s in best_checkpoints(listed)] == ["c.ckpt", "a.ckpt"]
+    assert [s.file for s in listed] == ["a.ckpt", "b.ckpt", "c.ckpt", "d.ckpt", "e.ckpt"]
+    assert [s.file for s in best_checkpoints(listed)] == ["c.ckpt", "a.ckpt", "e.ckpt"]
     largest = [sidecar(f, n, loss, "max") for n, (f, loss) in enumerate(losses.items())]
     assert best_checkpoints(largest)[0].file == "a.ckpt"
 

@@ -69,9 +69,11 @@ def write_sidecar(folder: Path, sidecar: CheckpointSidecar) -> None:
 def read_sidecar(checkpoint: Path) -> CheckpointSidecar | None:
     """The sidecar of a checkpoint, None where it is missing or damaged."""
     try:
-        return CheckpointSidecar.model_validate_json(read_regular(sidecar_path(checkpoint)))
+        found = CheckpointSidecar.model_validate_json(read_regular(sidecar_path(checkpoint)))
     except (OSError, ValidationError):
         return None
+    # Whoever copied both under another name did not change what is written inside.
+    return found.model_copy(update={"file": checkpoint.name})
 
 
 def checkpoint_folder(run: RunDir, configured: str) -> Path:
