@@ -208,10 +208,13 @@ def test_a_home_without_a_database_gets_none_by_being_read(isolated_home: Path) 
         assert every(reader, "runs", "runs") == []
         assert every(reader, "models", "models") == []
         assert reader.answer("changes")["runs"] == []
+        with pytest.raises(TrackingError, match="There is no database"):
+            reader.answer("run", run="x")
         process = reader._process
         assert process is not None
     assert process.returncode == 0, "it leaves when its input ends"
     assert not (isolated_home / "mlflow.db").exists()
+    assert not (isolated_home / ".mlflow.lock").exists()
 
 
 def test_thousands_of_points_are_thinned_and_that_is_said(home: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from training_core.contract.errors import TrackingError
 from training_core.contract.home import tracking_uri
 from training_core.publishing.mlflow_store import MlflowStore
 from training_core.publishing.tracking_reader_client import ClientRuns
@@ -51,8 +52,14 @@ class TrackingSource:
         """MLflow's own client of the store; the first call imports it, which takes seconds.
 
         Raises:
-            TrackingError: The address is not one of MLflow, or the database cannot be read.
+            TrackingError: The address is not one of MLflow, or the database is not there.
         """
+        if self.is_empty:
+            raise TrackingError(
+                f"There is no database {self._path}",
+                unharmed="None was made by reading",
+                action="It is made by the first run that is published",
+            )
         with self._lock:
             if self._store is None:
                 self._store = MlflowStore.connect(self.uri, self._home)
