@@ -41,7 +41,9 @@ class RunList:
     def __init__(self, directions: "Mapping[str, str]", *, ascii_only: bool = False) -> None:
         self.rows = RunRows()
         self.names = Names()
-        self.figures = FigureStore(directions)
+        self.figures = FigureStore(
+            {name: way for name, way in directions.items() if way in ("min", "max")}
+        )
         self.context = Context(self.figures, ascii_only=ascii_only)
         self.columns: tuple[Column, ...] = usable_columns(DEFAULT_COLUMNS)
         self.sort_id, self.is_descending = "age", True

@@ -86,7 +86,8 @@ class ConfigureView(BaseScreen):
 
     def on_mount(self) -> None:
         """Begin with what was folded the last time."""
-        self._folded = frozenset(self.console_app.preferences.get(_SECTION, "folded", []))
+        folded = self.console_app.preferences.get(_SECTION, "folded", [])
+        self._folded = frozenset(name for name in folded if isinstance(name, str))
         self.editor.cursor_blink = False
         self.lay_out()
 

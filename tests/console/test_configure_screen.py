@@ -377,6 +377,7 @@ async def test_what_is_unsaved_is_offered_again(home: Path) -> None:
 
 async def test_reading_only_starts_nothing_and_small_terminals_show_all(home: Path) -> None:
     app = HeimdallApp(home, host="gpu-07", readonly=True)
+    app.preferences.set("configure", "folded", [{"a": 1}, "radio"])
     async with app.run_test(size=(60, 20)) as pilot:
         screen = await shown(pilot)
         await pilot.press("ctrl+r", "p", "Q", "b")
