@@ -48,7 +48,9 @@ def make_home(home: Path) -> None:
     for number in range(RUNS):
         run = RunDir(runs_folder(home) / f"20260101-{number:06d}-aaaaaa")
         run.checkpoints.mkdir(parents=True)
-        info = RunInfo(id=run.id, name=f"bench-{number}", experiment="bench", created=CREATED_S + number)
+        info = RunInfo(
+            id=run.id, name=f"bench-{number}", experiment="bench", created=CREATED_S + number
+        )
         run.info_path.write_bytes(orjson.dumps(info.as_fields()))
         state = {"status": "finished", "reason": "", "exit_code": 0}
         run.log_path.write_bytes(encode_record("state", CREATED_S + 60, state))

@@ -79,7 +79,10 @@ def error_text(error: BaseException) -> Text:
         what = error.what
         rest = [part for part in (error.why, error.unharmed, error.action) if part]
         if isinstance(error, ConfigError):
-            rest[0:0] = [f"{problem.key}: {problem.message}" for problem in error.problems]
+            rest[0:0] = [
+                f"{problem.key}: {problem.message}" if problem.key else str(problem)
+                for problem in error.problems
+            ]
     text = Text(_sentence(what), "bold")
     for part in rest:
         text.append("\n" + _sentence(part), "not bold")
