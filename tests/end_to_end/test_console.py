@@ -40,7 +40,7 @@ def test_from_an_empty_home_to_two_compared_runs(isolated_home: Path) -> None:
 
         console.press("n")
         console.wait("experiment")
-        set_field(console, "learning_rate", "5e-4")
+        set_field(console, "learning_rate", "0.0005")
         second = launch(console, isolated_home)
         stop(console, second)
         assert second.read_info().parent == first.id
