@@ -9,26 +9,16 @@ from typing import Any, Final
 import platformdirs
 from textual.theme import Theme
 
+from heimdall_console.status_text import STATUS_STYLES
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular
 
 DEFAULT_THEME: Final = "heimdall-dark"
 
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
-_STATES: Final = (
-    "queued",
-    "starting",
-    "running",
-    "paused",
-    "finished",
-    "stopped",
-    "failed",
-    "killed",
-    "crashed",
-)
 # Section and keys of a theme file → prefix of the variables made from them.
 _GROUPS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "state": ("state-", _STATES),
+    "state": ("state-", tuple(STATUS_STYLES)),
     "chart": ("chart-", ("axis", "grid", "best")),
     "map": ("map-", ("receiver", "truth", "estimate", "error")),
 }

@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from heimdall_console.formatting import cell_width, plain, shortened
+from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.widgets.record_layout import (
     MARGIN,
     TableColumn,
@@ -20,13 +21,9 @@ from heimdall_console.widgets.record_layout import (
     place_columns,
 )
 
-_STATES: Final = (
-    *("queued", "starting", "running", "paused", "finished"),
-    *("stopped", "failed", "killed", "crashed"),
-)
 _NAMES: Final = (
     *("header", "cell", "cursor", "muted", "accent", "strong", "good", "warning", "bad"),
-    *_STATES,
+    *STATUS_STYLES,
 )
 
 
