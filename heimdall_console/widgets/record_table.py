@@ -5,15 +5,14 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from heimdall_console.formatting import cell_width, plain, shortened
 from heimdall_console.status_text import STATUS_STYLES
+from heimdall_console.widgets.line_table import LineTable
 from heimdall_console.widgets.record_layout import (
     MARGIN,
     TableColumn,
@@ -44,7 +43,7 @@ class _OfTable(Message):
         return self.table
 
 
-class RecordTable(ScrollView, can_focus=True):
+class RecordTable(LineTable):
     """Records, one a line; only the lines that are seen are drawn.
 
     Args:
@@ -64,12 +63,6 @@ class RecordTable(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"record-table--{name}" for name in _NAMES}
     DEFAULT_CSS = """
     RecordTable {
-        height: 1fr;
-        width: 1fr;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size-vertical: 1;
-        background: $background;
         & > .record-table--header { color: $muted; }
         & > .record-table--cell { color: $foreground; }
         & > .record-table--cursor { background: $panel; }
@@ -147,8 +140,6 @@ class RecordTable(ScrollView, can_focus=True):
         self.sort_id, self.is_descending = "", False
         self._columns = tuple(columns)
         self._rows: tuple[TableRow, ...] = ()
-        self._places: dict[str, int] = {}
-        self._cursor = 0
         self._placed: list[tuple[int, int, int]] = []
         """Of each column that fits: its number, where it begins, how wide it is."""
 
@@ -173,18 +164,10 @@ class RecordTable(ScrollView, can_focus=True):
         self.marked &= self._places.keys()
         last = max(0, len(self._rows) - 1)
         self._cursor = min(self._places.get(before, self._cursor), last)
-        self._arrange()
-        self._show_cursor()
+        self.fit_columns()
+        self.show_cursor()
         if self.key != before:
-            self.post_message(self.Highlighted(self, self.key))
-
-    def go_to(self, key: str) -> bool:
-        """Put the cursor on a record; False where it is not there."""
-        place = self._places.get(key)
-        if place is None:
-            return False
-        self._move_to(place)
-        return True
+            self.tell_cursor()
 
     def toggle_mark(self) -> None:
         """Mark the record under the cursor or take its mark away, and go to the next."""
@@ -201,48 +184,28 @@ class RecordTable(ScrollView, can_focus=True):
     def show_sorting(self, column_id: str, *, is_descending: bool) -> None:
         """Show by which column the records are sorted."""
         self.sort_id, self.is_descending = column_id, is_descending
-        self._arrange()
+        self.fit_columns()
 
     # The cursor.
 
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        self._move_to(self._cursor + by)
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by what is seen."""
-        self._move_to(self._cursor + by * self._page)
-
-    def action_go(self, place: int) -> None:
-        """Move the cursor to the first or the last line."""
-        self._move_to(place if place >= 0 else len(self._rows) - 1)
-
-    def _move_to(self, place: int) -> None:
-        place = min(max(0, place), max(0, len(self._rows) - 1))
-        if place != self._cursor:
-            self._cursor = place
-            self._show_cursor()
-            self.refresh()
-            self.post_message(self.Highlighted(self, self.key))
-
     @property
-    def _page(self) -> int:
-        return max(1, self.size.height - 1)
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self._rows)
 
-    def _show_cursor(self) -> None:
-        if self.size.height < 2:
-            return
-        top = self.scroll_offset.y
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)
-        elif self._cursor >= top + self._page:
-            below = self._cursor - self._page + 1
-            self.scroll_to(y=below, animate=False, force=True, immediate=True)
+    def tell_cursor(self) -> None:
+        """Post which record the cursor is on."""
+        self.post_message(self.Highlighted(self, self.key))
 
-    def on_resize(self) -> None:
-        """Other columns may fit."""
-        self._arrange()
-        self._show_cursor()
+    def tell_opened(self, place: int) -> None:
+        """Post which record was clicked twice."""
+        self.post_message(self.Opened(self, self._rows[place].key))
+
+    def tell_title(self, x: int) -> None:
+        """Post which title was clicked."""
+        for number, start, width in self._placed:
+            if start <= x < start + width:
+                self.post_message(self.TitleClicked(self, self._columns[number].id))
 
     def on_focus(self) -> None:
         """Show the focus."""
@@ -252,26 +215,13 @@ class RecordTable(ScrollView, can_focus=True):
         """Show that the focus is elsewhere."""
         self.refresh()
 
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor, or tell which title was clicked; twice opens."""
-        if event.y == 0:
-            for number, start, width in self._placed:
-                if start <= event.x < start + width:
-                    self.post_message(self.TitleClicked(self, self._columns[number].id))
-            return
-        place = self.scroll_offset.y + event.y - 1
-        if place < len(self._rows):
-            self._move_to(place)
-            if event.chain == 2:
-                self.post_message(self.Opened(self, self._rows[place].key))
-
     # Drawing.
 
     @property
     def _ascii_only(self) -> bool:
         return bool(getattr(self.app, "ascii_only", False))
 
-    def _arrange(self) -> None:
+    def fit_columns(self) -> None:
         """Choose the columns that fit, and their widths."""
         room = self.scrollable_content_region.width or self.size.width
         titles = [self._title(column) for column in self._columns]

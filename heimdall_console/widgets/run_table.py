@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from heimdall_console.widgets.line_table import LineTable
 from heimdall_console.widgets.run_table_lines import STATES, LineDrawing
 from heimdall_console.widgets.table_layout import Placed, place_columns
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from heimdall_console.run_columns import Column, Context
 
 
-class RunTable(ScrollView, can_focus=True):
+class RunTable(LineTable):
     """Runs, one a line, with a cursor and marks that stay with their runs.
 
     Args:
@@ -54,12 +53,6 @@ class RunTable(ScrollView, can_focus=True):
     }
     DEFAULT_CSS = """
     RunTable {
-        height: 1fr;
-        width: 1fr;
-        overflow-x: hidden;
-        overflow-y: auto;
-        scrollbar-size-vertical: 1;
-        background: $background;
         & > .run-table--header { color: $muted; }
         & > .run-table--cell { color: $foreground; }
         & > .run-table--cursor { background: $panel; }
@@ -132,8 +125,6 @@ class RunTable(ScrollView, can_focus=True):
         self._drawing = LineDrawing(context, self._style)
         self._columns: tuple[Column, ...] = ()
         self._lines: list[Line] = []
-        self._places: dict[str, int] = {}
-        self._cursor = 0
         self._shift = 0
         self._is_untouched = True
         self._placed: list[Placed] = []
@@ -156,7 +147,7 @@ class RunTable(ScrollView, can_focus=True):
         if tuple(columns) != self._columns:
             self._columns = tuple(columns)
             self._shift = 0
-            self._arrange()
+            self.fit_columns()
 
     def set_lines(self, lines: "list[Line]") -> None:
         """Show other lines; the cursor stays on its run, and the run at its height."""
@@ -175,38 +166,27 @@ class RunTable(ScrollView, can_focus=True):
         self._cursor = place
         longest = max((len(line.row.name) for line in lines if line.row is not None), default=0)
         self._longest_name = longest + (2 * max((line.depth for line in lines), default=0))
-        self._arrange()
+        self.fit_columns()
         if self.size.height > 1:
-            top = min(max(0, place - height), max(0, len(lines) - self._page))
+            top = min(max(0, place - height), max(0, len(lines) - self.page))
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
-            self._show_cursor()
+            self.show_cursor()
         after = self.cursor_line
         if (after and after.key) != (before and before.key) or after is not before:
-            self.post_message(self.Highlighted(after.key if after is not None else ""))
+            self.tell_cursor()
         self.post_message(self.ViewChanged())
 
     def redraw(self) -> None:
         """What the cells say has changed, the lines have not."""
         self.refresh()
 
-    def go_to(self, key: str) -> bool:
-        """Put the cursor on a run; False where it is not among the lines."""
-        place = self._places.get(key)
-        if place is None:
-            return False
-        self._move_to(place)
-        return True
-
     def seen_lines(self) -> "list[Line]":
         """The lines that are seen."""
         top = self.scroll_offset.y
-        return self._lines[top : top + self._page]
+        return self._lines[top : top + self.page]
 
-    @property
-    def _page(self) -> int:
-        return max(1, self.size.height - 1)
-
-    def _arrange(self) -> None:
+    def fit_columns(self) -> None:
+        """Choose the columns that fit, and their widths."""
         width = self.scrollable_content_region.width or self.size.width
         self._placed, self.hidden_columns = place_columns(
             self._columns, width, self._longest_name, self._shift
@@ -215,9 +195,7 @@ class RunTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Other columns may fit."""
-        self._arrange()
-        self._show_cursor()
+        """Other lines may be seen; Textual calls this beside the one of every table."""
         self.post_message(self.ViewChanged())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -228,17 +206,30 @@ class RunTable(ScrollView, can_focus=True):
 
     # The cursor.
 
-    def action_move(self, by: int) -> None:
-        """Move the cursor."""
-        self._move_to(self._cursor + by)
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
 
-    def action_page(self, by: int) -> None:
-        """Move the cursor by what is seen."""
-        self._move_to(self._cursor + by * self._page)
+    def move_to(self, place: int) -> None:
+        """Put the cursor on a line: somebody looks for a run."""
+        self._is_untouched = False
+        super().move_to(place)
 
-    def action_go(self, place: int) -> None:
-        """Move the cursor to the first or the last line."""
-        self._move_to(place if place >= 0 else len(self._lines) - 1)
+    def tell_cursor(self) -> None:
+        """Post which run the cursor is on."""
+        line = self.cursor_line
+        self.post_message(self.Highlighted(line.key if line is not None else ""))
+
+    def tell_opened(self, place: int) -> None:
+        """Post which run was clicked twice."""
+        self.post_message(self.Opened(self._lines[place].key))
+
+    def tell_title(self, x: int) -> None:
+        """Post which title was clicked."""
+        for placed in self._placed:
+            if placed.start <= x < placed.start + placed.width:
+                self.post_message(self.TitleClicked(placed.column.id))
 
     def action_shift(self, by: int) -> None:
         """Shift the columns."""
@@ -248,39 +239,7 @@ class RunTable(ScrollView, can_focus=True):
         )
         if shift != self._shift:
             self._shift = shift
-            self._arrange()
-
-    def _move_to(self, place: int) -> None:
-        place = min(max(0, place), max(0, len(self._lines) - 1))
-        self._is_untouched = False
-        if place == self._cursor:
-            return
-        self._cursor = place
-        self._show_cursor()
-        self.refresh()
-        line = self.cursor_line
-        self.post_message(self.Highlighted(line.key if line is not None else ""))
-
-    def _show_cursor(self) -> None:
-        top, page = self.scroll_offset.y, self._page
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, force=True, immediate=True)
-        elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False, force=True, immediate=True)
-
-    def on_click(self, event: events.Click) -> None:
-        """Move the cursor, or sort by a title; twice opens."""
-        if event.y == 0:
-            for placed in self._placed:
-                if placed.start <= event.x < placed.start + placed.width:
-                    self.post_message(self.TitleClicked(placed.column.id))
-            return
-        place = self.scroll_offset.y + event.y - 1
-        if place >= len(self._lines):
-            return
-        self._move_to(place)
-        if event.chain == 2:
-            self.post_message(self.Opened(self._lines[place].key))
+            self.fit_columns()
 
     # Drawing.
 
