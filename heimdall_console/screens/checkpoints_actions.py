@@ -13,6 +13,7 @@ from training_core.contract.errors import HeimdallError
 if TYPE_CHECKING:
     from heimdall_console.checkpoint_trash import Pruned
     from training_core.contract.config import Config
+    from training_core.contract.run_dir import RunDir
 
 
 class CheckpointsActions(BaseScreen):
@@ -278,14 +279,10 @@ def alias_problem(text: str) -> str:
     return "" if good else "letters, digits, - and _"
 
 
-def _resume(path: Path, home: Path) -> bool:
-    from heimdall_console.launcher import start_run
-    from heimdall_console.starting.request import Request
-    from heimdall_console.starting.resuming import prepare_resume
+def _resume(path: Path, home: Path) -> "RunDir":
+    from heimdall_console.starting.launching import resume
 
-    request = Request(None, [], {}, None, "", False)
-    start_run(prepare_resume(request, str(path), home))
-    return True
+    return resume(home, str(path))
 
 
 def _prune(home: Path, run_id: str, names: list[str]) -> "Pruned":

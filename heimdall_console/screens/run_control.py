@@ -227,35 +227,21 @@ def _reached(home: Path, run_id: str) -> tuple[int, int, bool]:
     """Planned epochs, completed epochs, and whether there is a checkpoint to go on from."""
     from heimdall_console.checkpoint_reference import checkpoint_directory
     from heimdall_console.run_commands import planned_epochs
+    from heimdall_console.starting.resuming import completed_epochs, refuse_living
     from training_core.contract.checkpoints import own_checkpoints
-    from training_core.contract.errors import UsageError
-    from training_core.contract.lock import is_locked
 
     run = _run(home, run_id)
-    if is_locked(run.lock_path):
-        raise UsageError(
-            f"The run {run_id} was not resumed",
-            why="Its worker is alive",
-            unharmed="That worker goes on",
-            action="Wait for its end, or stop it first",
-        )
+    refuse_living(run)
     saved = own_checkpoints(run, checkpoint_directory(run))
     if not saved:
         return planned_epochs(run), 0, False
-    last = saved[-1]
-    # Only a validation's checkpoint stands at the end of its epoch.
-    return planned_epochs(run), last.epoch + (last.reason == "validation"), True
+    return planned_epochs(run), completed_epochs(saved[-1]), True
 
 
-def _resume(home: Path, run_id: str, epochs: int, planned: int) -> bool:
-    from heimdall_console.launcher import start_run
-    from heimdall_console.starting.request import Request
-    from heimdall_console.starting.resuming import prepare_resume
+def _resume(home: Path, run_id: str, epochs: int, planned: int) -> "RunDir":
+    from heimdall_console.starting.launching import resume
 
-    flags: dict[str, object] = {"epochs": epochs if epochs != planned else None}
-    request = Request(None, [], flags, None, "", False)
-    start_run(prepare_resume(request, run_id, home))
-    return True
+    return resume(home, run_id, epochs if epochs != planned else None)
 
 
 def _rate_problem(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Making a run from configuration text and letting it begin, as `run --detach` and `--queue` do."""
+"""Letting runs begin, wait and go on from here, as `run --detach`, `--queue` and `--resume` do."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 from heimdall_console.checkpoint_reference import resolve_checkpoint
 from heimdall_console.launcher import start_run
 from heimdall_console.settings import load_settings
+from heimdall_console.starting.request import Request
+from heimdall_console.starting.resuming import prepare_resume
 from heimdall_console.starting.run_making import absolute_paths, make_run
 from training_core.contract.config import Config
 from training_core.contract.config_file import parse_source, validate
@@ -62,6 +64,25 @@ def enqueue(home: Path, plan: Plan, *, after: str = "") -> RunDir:
     waits_for = find_run(home, after).id if after else ""
     run = _made(home, plan)
     queue.enqueue(home, run, after=waits_for)
+    return run
+
+
+def resume(home: Path, reference: str, epochs: int | None = None) -> RunDir:
+    """Let a run that has ended go on, as `run --resume` does.
+
+    Args:
+        home: Where runs live.
+        reference: A checkpoint, or a run's id.
+        epochs: In all; as many as were planned when None.
+
+    Raises:
+        CheckpointError: There is no such checkpoint.
+        UsageError: The run is alive, or has completed so many epochs.
+        HeimdallError: The run's directory is not writable, or no process could be started.
+    """
+    request = Request(None, [], {"epochs": epochs}, None, "", False)
+    run = prepare_resume(request, reference, home)
+    start_run(run)
     return run
 
 

@@ -6,7 +6,7 @@ from heimdall_console.checkpoint_reference import resolve_checkpoint, run_of_che
 from heimdall_console.run_flags import KEYS
 from heimdall_console.starting.request import Request
 from heimdall_console.starting.run_making import absolute_paths, changes
-from training_core.contract.checkpoints import read_sidecar
+from training_core.contract.checkpoints import CheckpointSidecar, read_sidecar
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import CheckpointError, UsageError
 from training_core.contract.lock import is_locked
@@ -32,7 +32,7 @@ def prepare_resume(request: Request, reference: str, home: Path) -> RunDir:
     """
     run, checkpoint = _run_and_checkpoint(reference, home)
     # First of all: what a living worker has completed rises while one reads the advice.
-    _refuse_living(run)
+    refuse_living(run)
     asked = ResumeRequest(checkpoint=str(checkpoint or ""))
     if request.is_configured:
         epochs = _asked_epochs(request, run, home)
@@ -52,14 +52,19 @@ def _run_and_checkpoint(reference: str, home: Path) -> tuple[RunDir, Path | None
         if Path(reference).suffix == ".ckpt":
             raise
         run = find_run(home, reference)
-        _refuse_living(run)
+        refuse_living(run)
         if not run_status(run).has_ended:
             raise
         return run, None
     return run_of_checkpoint(checkpoint, home), checkpoint
 
 
-def _refuse_living(run: RunDir) -> None:
+def refuse_living(run: RunDir) -> None:
+    """Refuse to resume what has not ended.
+
+    Raises:
+        UsageError: The run has a worker.
+    """
     if is_locked(run.lock_path):
         raise UsageError(
             f"The run {run.id} was not resumed",
@@ -98,8 +103,7 @@ def _refuse_reached(run: RunDir, checkpoint: Path, epochs: int) -> None:
     sidecar = read_sidecar(checkpoint)
     if sidecar is None:
         return
-    # Only a validation's checkpoint stands at the end of its epoch.
-    completed = sidecar.epoch + (1 if sidecar.reason == "validation" else 0)
+    completed = completed_epochs(sidecar)
     if epochs <= completed:
         raise UsageError(
             f"{run.id} cannot be resumed for {epochs} epochs",
@@ -107,3 +111,9 @@ def _refuse_reached(run: RunDir, checkpoint: Path, epochs: int) -> None:
             unharmed="The run is as it was",
             action=f"Ask for --epochs {completed + 1} or more, or name an earlier checkpoint",
         )
+
+
+def completed_epochs(saved: CheckpointSidecar) -> int:
+    """Epochs that a run has behind it where it goes on from a checkpoint."""
+    # Only a validation's checkpoint stands at the end of its epoch.
+    return saved.epoch + (saved.reason == "validation")
