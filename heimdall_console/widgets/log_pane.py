@@ -84,6 +84,8 @@ class LogPane(Cells, can_focus=True):
         self._pointed: int | None = None
         self._top: int | None = None
         self._search = ""
+        self._found: list[int] | None = None
+        """Lines that hold what is searched, once they are looked for."""
 
     @property
     def is_following(self) -> bool:
@@ -117,6 +119,7 @@ class LogPane(Cells, can_focus=True):
     def search(self, text: str) -> None:
         """Mark what matches, and point at the last match."""
         self._search = text.lower()
+        self._found = None
         if self._search:
             self._find_from(len(self._shown), -1)
         self.redraw()
@@ -265,6 +268,7 @@ class LogPane(Cells, can_focus=True):
     def _choose(self) -> None:
         """Choose the lines of the level; what was pointed at stays it."""
         pointed = self.pointed_line
+        self._found = None
         least = LEVELS.index(self.level)
         if least == 0 or self.title != "log":
             self._shown = list(self._all)
@@ -310,7 +314,9 @@ class LogPane(Cells, can_focus=True):
         self.redraw()
 
     def _matches(self) -> list[int]:
-        return [n for n, line in enumerate(self._shown) if self._is_match(line)]
+        if self._found is None:
+            self._found = [n for n, line in enumerate(self._shown) if self._is_match(line)]
+        return self._found
 
     def _is_match(self, line: LogLine) -> bool:
         return self._search in line.text.lower() or self._search in line.kind
