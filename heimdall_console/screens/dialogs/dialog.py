@@ -1,6 +1,6 @@
 """What every question that lies over a screen has in common."""
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
@@ -8,6 +8,9 @@ from textual.screen import ModalScreen
 from heimdall_console.screens.dialogs.leaving import LeavesOnce
 
 Answer = TypeVar("Answer")
+
+_ANSWERS: Final = frozenset({"leave", "agree", "choose", "keep"})
+"""Actions that do nothing but end a dialog."""
 
 
 class Dialog(LeavesOnce, ModalScreen[Answer | None]):
@@ -43,6 +46,10 @@ class Dialog(LeavesOnce, ModalScreen[Answer | None]):
     def on_mount(self) -> None:
         """Draw the border with what the terminal can show."""
         self.set_class(bool(getattr(self.app, "ascii_only", False)), "-ascii")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Before the dialog stands, take only what answers it: all else finds no widget yet."""
+        return action in _ANSWERS or self.is_mounted
 
     def action_leave(self) -> None:
         """Give no answer."""

@@ -52,7 +52,9 @@ class ErrorPage(Dialog[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer a traceback where there is one."""
-        return action != "show_traceback" or not self._is_refusal
+        if action == "show_traceback" and self._is_refusal:
+            return False
+        return super().check_action(action, parameters)
 
     def action_show_traceback(self) -> None:
         """Show or hide the traceback."""
