@@ -47,7 +47,8 @@ def test_from_an_empty_home_to_two_compared_runs(isolated_home: Path) -> None:
 
         compare(console)
         console.press("escape")
+        console.wait(lambda text: "running" not in text, "both runs, stopped")
         said = console.leave()
-    assert "running" not in said
+    assert "running;" not in said, "no run keeps running"
     assert [run_status(run) for run in runs_of(isolated_home)] == [RunStatus.STOPPED] * 2
     end_processes(isolated_home)  # publishers, where the last one still works

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ TIMEOUT_S: Final = 60.0
 PROGRAM: Final = (sys.executable, "-X", "faulthandler", "-m", "heimdall_console")
 BUG: Final = ("This is a bug", "Traceback (most recent call last)")
 """What is shown of an error that nobody meant for a person."""
+
+_LOCAL_MODES: Final = 3
+"""Where they stand in the attributes of a terminal."""
 
 _KEYS: Final = {
     "enter": "\r",
@@ -205,7 +209,14 @@ class RealConsole:
             time.sleep(0.02)
 
     def go_on(self) -> None:
-        """Wake the program where it has suspended itself."""
+        """Wake the program where it has suspended itself, and let it write where ctrl+s forbids it.
+
+        Once the program has given the terminal back, ctrl+s stops all output, as in any shell: a
+        program that is about to leave waits at its last line until ctrl+q.
+        """
+        with contextlib.suppress(termios.error):
+            if termios.tcgetattr(self.process.child_fd)[_LOCAL_MODES] & termios.ICANON:
+                self.process.send("\x11")
         with contextlib.suppress(OSError):
             state = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][0]
             if state == "T":
