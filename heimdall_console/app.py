@@ -29,6 +29,7 @@ from heimdall_console.screens.base import BaseScreen, JobsView, bindings_of
 from heimdall_console.sources.jobs import JobsChanged, JobsSource
 from heimdall_console.sources.runs import RunsSource
 from heimdall_console.sources.thread import in_thread
+from heimdall_console.terminal_input import reading_driver
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class HeimdallApp(Navigation):
         super().__init__(home, theme, preferences)
         self.readonly = readonly
         self.ascii_only = ascii_only
+        self.driver_class = reading_driver(self.driver_class)
         if ascii_only:
             from heimdall_console.ascii_driver import ascii_driver
 

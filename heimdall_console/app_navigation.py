@@ -37,6 +37,13 @@ class Navigation(Services):
     selection: Selection
     _trail: list[str]
 
+    def delay_update(self, delay: float = 0.001) -> None:
+        """Draw a screen as soon as it stands.
+
+        Textual would wait for 50 ms after each change of mode, lest somebody saw half a screen.
+        """
+        super().delay_update(delay)
+
     def open_screens(self) -> list[BaseScreen]:
         """The screens of all modes that exist so far."""
         return [

@@ -65,9 +65,7 @@ def open_console(
         )
     garbage.begin()
     from heimdall_console.app import HeimdallApp
-    from heimdall_console.lenient_input import accept_any_bytes
 
-    accept_any_bytes()
     home = home or home_path()
     _later(garbage.settle)
     if not readonly and guide is None:

@@ -253,8 +253,9 @@ class BaseScreen(LeavesOnce, Screen[None]):
         self.query_one(TopBar).show_runs(runs)
         self.runs_changed(runs)
 
-    def on_screen_resume(self) -> None:
-        """The screen is seen."""
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """The screen is seen; its styles are as they were, a new theme reaches it before this."""
+        event.refresh_styles = False
         self.call_after_refresh(self.on_shown)
         self.call_after_refresh(self.follow_guide)
 

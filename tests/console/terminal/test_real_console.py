@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -116,6 +117,18 @@ def test_bytes_that_are_no_text_end_nothing(recorded_home: RecordedHome) -> None
         console.press("?")
         console.wait("Help: Runs")
         console.press("escape")
+        console.leave()
+
+
+def test_a_key_soon_behind_escape_is_a_key_of_its_own(recorded_home: RecordedHome) -> None:
+    with RealConsole() as console:
+        console.wait("campus-baseline")
+        console.press("?")
+        console.wait("Help: Runs")
+        console.process.send("\x1b")
+        time.sleep(0.06)
+        console.process.send("2")
+        console.wait(is_complete("Configure"))
         console.leave()
 
 
