@@ -48,6 +48,8 @@ class RunProgress:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     task: tuple[str, int, int | None] | None = None
     """What is being done beside the training: name, done, total."""
+    findings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Task that is over → what came of it, where that was told."""
     hardware: dict[str, Any] | None = None
     """The last `hardware` record."""
     alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class RunProgress:
         copied = copy(self)
         copied.latest, copied.alerts = dict(self.latest), dict(self.alerts)
         copied.history = {name: list(past) for name, past in self.history.items()}
-        copied.artifacts = list(self.artifacts)
+        copied.artifacts, copied.findings = list(self.artifacts), dict(self.findings)
         copied._bests, copied._marks = list(self._bests), self._marks.copy()
         return copied
 
@@ -204,8 +206,11 @@ class RunProgress:
         done, total = whole(record, "done", 0), record.get("total")
         total = total if isinstance(total, int) else None
         if record.get("name") != "train":
+            name, found = str(record.get("name", "")), record.get("found")
             finished = total is not None and done >= total
-            self.task = None if finished else (str(record.get("name", "")), done, total)
+            self.task = None if finished else (name, done, total)
+            if isinstance(found, dict):
+                self.findings[name] = found
             return
         self.step, self.total_steps = max(self.step, done), total
         self.epoch = whole(record, "epoch", self.epoch)

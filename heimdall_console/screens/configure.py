@@ -201,7 +201,7 @@ class ConfigureScreen(ConfigureFiles):
         elif event.result is not None:
             self.panel.show_result(event.kind, event.result)
         else:
-            self.panel.show_task(event.kind, event.task)
+            self.panel.show_task(event.kind, event.task, event.found)
 
     def action_cancel_trial(self) -> None:
         """Key x."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from training_core.contract.run_log import RunLogReader
 
 _LOOK_S = 0.2
+_PARTS = {"status", "figures", "why", "action"}
+"""Of what a check found."""
 
 
 class TrialSeen(Message):
@@ -25,6 +27,7 @@ class TrialSeen(Message):
         kind: `preflight` or `overfit-batch`.
         job: Its directory.
         task: Name of what is done, units done, units in all; None before the first.
+        found: What it has found so far: check → its status, figures, why and action.
         result: What it found, at its end.
         error: Why it ended without a result.
     """
@@ -34,10 +37,11 @@ class TrialSeen(Message):
         kind: str,
         job: Path | None,
         task: tuple[str, int, int | None] | None = None,
+        found: dict[str, dict[str, Any]] | None = None,
         result: dict[str, Any] | None = None,
         error: Exception | None = None,
     ) -> None:
-        self.kind, self.job, self.task = kind, job, task
+        self.kind, self.job, self.task, self.found = kind, job, task, found or {}
         self.result, self.error = result, error
         super().__init__()
 
@@ -64,7 +68,7 @@ class TrialSource(Source):
         self._job: JobDir | None = None
         self._reader: RunLogReader | None = None
         self._progress: RunProgress | None = None
-        self._task: tuple[str, int, int | None] | None = None
+        self._seen: tuple[object, int] = (None, 0)
 
     def look(self) -> None:
         """Start it, or see how far it is."""
@@ -103,11 +107,13 @@ class TrialSource(Source):
             self._end(result=job.read_result())
         elif status.has_ended:
             self._end(error=progress.failure())
-        elif progress.task != self._task:
-            self._task = progress.task
-            self.post(TrialSeen(self.kind, job.path, self._task))
+        elif (seen := (progress.task, len(progress.findings))) != self._seen:
+            self._seen = seen
+            findings = progress.findings.items()
+            found = {name: check for name, check in findings if check.keys() >= _PARTS}
+            self.post(TrialSeen(self.kind, job.path, progress.task, found))
 
     def _end(self, result: dict[str, Any] | None = None, error: Exception | None = None) -> None:
         path = self._job.path if self._job is not None else None
-        self.post(TrialSeen(self.kind, path, self._task, result, error))
+        self.post(TrialSeen(self.kind, path, result=result, error=error))
         self.stop()

@@ -24,7 +24,11 @@ _CHECKS: Final = (
     "tracking",
     "storage",
 )
-_TASK_CHECKS: Final = {"load data": "dataset", "steps": "training"}
+_TASK_CHECKS: Final = {
+    "load data": "dataset",
+    "look at the split": "dataset",
+    "steps": "training",
+}
 """What a trial says it is at → the check that this belongs to, where the names differ."""
 _TITLES: Final = {"preflight": "preflight", "overfit-batch": "learning one batch"}
 _GLYPHS: Final = {
@@ -32,12 +36,13 @@ _GLYPHS: Final = {
     "warning": ("!", "!", "warning"),
     "failed": ("✗", "x", "error"),
     "skipped": ("–", "-", "muted"),
+    "at work": ("▸", ">", "accent"),
     "waiting": ("·", ".", "muted"),
 }
 
 
 class PreflightPanel(VerticalScroll):
-    """One line a check: waiting, then what was measured, why it is not well and what to do.
+    """One line a check: waiting, at work, then what was measured, why it is not well, what to do.
 
     Args:
         ascii_only: Whether only ASCII characters may be drawn.
@@ -54,6 +59,8 @@ class PreflightPanel(VerticalScroll):
         self.ascii_only = ascii_only
         self.kind = ""
         self._gpus: tuple[str, ...] = ()
+        self._found: Mapping[str, Mapping[str, Any]] = {}
+        self._check_now = ""
         self._result: Mapping[str, Any] | None = None
         self._doing_now: tuple[str, int, int | None] | None = None
         self._is_outdated = False
@@ -62,19 +69,31 @@ class PreflightPanel(VerticalScroll):
         """One text."""
         yield Static("", markup=False)
 
-    def show_task(self, kind: str, task: tuple[str, int, int | None] | None) -> None:
-        """Show what is being done."""
+    def show_task(
+        self,
+        kind: str,
+        task: tuple[str, int, int | None] | None,
+        found: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Show what is being done, and what was found so far."""
         self.kind, self._doing_now, self._result = kind, task, None
+        self._found = found or {}
+        if task is not None:
+            self._check_now = _TASK_CHECKS.get(task[0], task[0])
+        elif not self._found:
+            self._check_now = ""
         self._draw()
 
     def show_result(self, kind: str, result: Mapping[str, Any]) -> None:
         """Show what was found."""
         self.kind, self._doing_now, self._result = kind, None, result
+        self._found, self._check_now = result.get("checks", {}), ""
         self._draw()
 
     def show_failure(self, kind: str, why: str) -> None:
         """Show why nothing was found."""
         self._result = self._doing_now = None
+        self._found, self._check_now = {}, ""
         self.border_title = _TITLES.get(kind, kind)
         self.border_subtitle = "not tried"
         self.kind = ""
@@ -107,24 +126,27 @@ class PreflightPanel(VerticalScroll):
             self._add_checks(text)
         elif self._result is not None:
             text = self._overfit(self._result)
-        if self._result is None and (self.kind != "preflight" or self._doing_now is None):
+        if self._result is None and (self.kind != "preflight" or not self._check_now):
             text.append(("" if not text else "\n") + self._doing(), self._color("muted"))
         self.query_one(Static).update(text)
 
     def _add_checks(self, text: Text) -> None:
         from heimdall_console.preflight_text import check_texts, verdict
 
-        checks = self._result["checks"] if self._result is not None else {}
+        checks = self._found
         indent = _NAME_WIDTH + 2
         for name in (*_CHECKS, *(extra for extra in checks if extra not in _CHECKS)):
             check = checks.get(name)
-            status = str(check["status"]) if check is not None else "waiting"
+            if check is not None:
+                status, said = str(check["status"]), check_texts(name, check)
+            elif name == self._check_now:
+                status, said = "at work", [self._doing()]
+            else:
+                status, said = "waiting", [""]
             glyph, plain_glyph, color = _GLYPHS.get(status, _GLYPHS["skipped"])
-            said = check_texts(name, check) if check is not None else [self._at_work(name)]
             text.append(plain_glyph if self.ascii_only else glyph, self._color(color))
-            text.append(
-                f" {plain(name):<{_NAME_WIDTH}}", "" if check is not None else self._color("muted")
-            )
+            name_style = self._color("muted") if status == "waiting" else ""
+            text.append(f" {plain(name):<{_NAME_WIDTH}}", name_style)
             if name == "device":
                 said = [*filter(None, said), *self._gpus] or [""]
             for place, sentence in enumerate(said or ["-"]):
@@ -152,17 +174,13 @@ class PreflightPanel(VerticalScroll):
         lines = overfit_lines(result, Terminal(width=room, unicode=not self.ascii_only))
         return Text("\n".join(lines[1:]), no_wrap=True)
 
-    def _at_work(self, name: str) -> str:
-        """How far a check is that is being made now; empty for the others."""
-        task = self._doing_now
-        is_now = task is not None and _TASK_CHECKS.get(task[0], task[0]) == name
-        return self._doing() if is_now else ""
-
     def _doing(self) -> str:
         if self._doing_now is None:
-            return self._shown("starting a process …")
+            return self._shown("at work …" if self._check_now else "starting a process …")
         name, done, total = self._doing_now
-        share = f"  {100 * done // total} %" if total else f"  {count(done)}" if done else ""
+        if name == self._check_now:
+            name = "at work"
+        share = f"  {100 * done // total} %" if total and done else f"  {count(done)}" * (done > 0)
         return self._shown(f"{name}{share} …")
 
     def _shown(self, text: str) -> str:

@@ -326,6 +326,30 @@ async def test_trials_are_followed_and_cancelled(home: Path) -> None:
         assert "The trial broke" in app.export_screenshot().replace("&#160;", " ")
 
 
+async def test_what_a_check_found_shows_while_the_next_one_is_made(home: Path) -> None:
+    parent = find_run(home, "@last")
+    app = HeimdallApp(home, host="gpu-07")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await shown(pilot, parent.id)
+
+        def rows() -> list[str]:
+            return str(screen.panel.query_one(Static).render()).splitlines()
+
+        await set_field(pilot, screen, "data.num_workers", "6")
+        await pilot.press("enter", "p")
+        await until(pilot, lambda: any("load data  25 %" in row for row in rows()), "it is seen")
+        assert [row.split()[:2] for row in rows()[:3]] == [
+            ["✓", "device"],
+            ["▸", "dataset"],
+            ["·", "training"],
+        ]
+        assert "cpu, 2 threads" in rows()[0]
+
+        (job,) = (home / "jobs").iterdir()
+        (job / "go-on").touch()
+        await until(pilot, lambda: screen.panel.border_subtitle == "ready, with 1 warning", "done")
+
+
 async def test_what_is_unsaved_is_offered_again(home: Path) -> None:
     parent = find_run(home, "@last")
     app = HeimdallApp(home, host="gpu-07")

@@ -3,7 +3,7 @@
 import re
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +246,24 @@ def test_a_model_of_ones_own_is_tried(tmp_path: Path) -> None:
     assert checks["validation"]["figures"]["metrics"] == ["val/loss"]
 
 
+def test_every_check_is_told_when_it_begins_and_what_it_found_when_it_ends(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+
+    def report(
+        name: str, done: int, total: int | None, found: Mapping[str, Any] | None = None
+    ) -> None:
+        if found is not None:
+            told.append((name, str(found["status"])))
+        elif done == 0:
+            told.append((name, "begins"))
+
+    arguments = PreflightArguments(config=config_text(tmp_path, base=OWN))
+    checks = preflight(arguments, report)["checks"]
+
+    expected = [(name, word) for name, c in checks.items() for word in ("begins", c["status"])]
+    assert [pair for pair in told if pair[0] in checks] == expected
+
+
 def test_a_monitor_that_nothing_logs_is_found_before_the_run(tmp_path: Path) -> None:
     checks = tried(config_text(tmp_path, "checkpoint.monitor=val/accuracy", base=OWN))["checks"]
     assert checks["validation"]["status"] == "failed"
@@ -287,8 +305,10 @@ def test_a_batch_that_is_too_large_is_advised_smaller(tmp_path: Path) -> None:
 
 
 def test_a_preflight_stops_when_asked(campus: Path, tmp_path: Path, temporary_folder: Path) -> None:
-    def report(name: str, done: int, total: int | None) -> None:
-        no_report(name, done, total)
+    def report(
+        name: str, done: int, total: int | None, found: Mapping[str, Any] | None = None
+    ) -> None:
+        no_report(name, done, total, found)
         if name == "steps" and done > 1:
             raise StoppedError("The job was stopped, as asked")
 

@@ -1,10 +1,10 @@
 """What a worker can be asked to do beside training, and where its results lie."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,18 @@ Report = Callable[[str, int, int | None], None]
 """Progress of a job: (name of the task, units done, units in all or None)."""
 
 
-def no_report(name: str, done: int, total: int | None) -> None:
+class FindingReport(Protocol):
+    """A `Report` that also takes what was found by what is over."""
+
+    def __call__(
+        self, name: str, done: int, total: int | None, found: Mapping[str, Any] | None = None
+    ) -> None:
+        """Say how far a task is, and at its end what came of it."""
+
+
+def no_report(
+    name: str, done: int, total: int | None, found: Mapping[str, Any] | None = None
+) -> None:
     """Progress that nobody watches."""
 
 

@@ -73,6 +73,7 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "total": "units in all, or null",
         "epoch": "of a training, counted from 0",
         "epochs": "of a training, in all",
+        "found": "what came of it, where that is told before the job ends: an object",
     },
     "artifact": {
         "name": "what it is, such as model.onnx",

@@ -1,12 +1,13 @@
 """What a run would meet, tried for real before it starts: the job `preflight`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from training_core.contract.config import Config
 from training_core.contract.home import home_path
-from training_core.contract.jobs import PreflightArguments, Report, no_report
+from training_core.contract.jobs import FindingReport, PreflightArguments, no_report
 from training_core.training.checks import Check, attempt, worst
 from training_core.training.devices import accelerator, refuse_absent_device
 from training_core.training.scratch import config_of_text, scratch_pipeline
@@ -14,7 +15,7 @@ from training_core.training.services import check_storage, check_tracking
 from training_core.training.trial import Trial, world_size
 
 
-def preflight(arguments: PreflightArguments, report: Report = no_report) -> dict[str, Any]:
+def preflight(arguments: PreflightArguments, report: FindingReport = no_report) -> dict[str, Any]:
     """Try everything that a run would need; nothing is left behind.
 
     Returns:
@@ -26,30 +27,63 @@ def preflight(arguments: PreflightArguments, report: Report = no_report) -> dict
     """
     config = config_of_text(arguments.config)
     home = home_path()
-    found: dict[str, Check] = {"device": attempt(lambda: _device(config))}
+    findings = _Findings(report)
+    device = findings.try_it("device", lambda: _device(config))
     with scratch_pipeline(config) as pipeline:
         trial = Trial(config, pipeline, report)
-        found["dataset"] = attempt(trial.load)
-        if found["device"].status == "failed":
-            untried = Check("skipped", why="The device cannot be used")
-        elif found["dataset"].status == "failed":
-            untried = Check("skipped", why="There is nothing to train on")
+        dataset = findings.try_it("dataset", trial.load)
+        if "failed" in (device.status, dataset.status):
+            why = "There is nothing to train on"
+            if device.status == "failed":
+                why = "The device cannot be used"
+            training = findings.take("training", Check("skipped", why=why))
         else:
-            found["training"] = attempt(trial.train)
-            untried = Check("skipped", why="The trial of the training failed")
-        if found.setdefault("training", untried).status in ("failed", "skipped"):
-            found |= dict.fromkeys(("validation", "memory", "duration", "disk"), untried)
-        else:
-            found["validation"] = trial.validation()
-            found["memory"] = trial.memory()
-            found["duration"] = trial.duration()
-            found["disk"] = attempt(trial.disk)
-    found["tracking"] = attempt(lambda: check_tracking(config, home, report))
-    found["storage"] = attempt(lambda: check_storage(config, home, report))
+            training = findings.try_it("training", trial.train)
+        parts = {
+            "validation": trial.validation,
+            "memory": trial.memory,
+            "duration": trial.duration,
+            "disk": trial.disk,
+        }
+        for name, check in parts.items():
+            if training.status == "skipped":
+                findings.take(name, training)
+            elif training.status == "failed":
+                findings.take(name, Check("skipped", why="The trial of the training failed"))
+            else:
+                findings.try_it(name, check)
+    findings.try_it("tracking", lambda: check_tracking(config, home, report))
+    findings.try_it("storage", lambda: check_storage(config, home, report))
+    checks = findings.checks
     return {
-        "status": worst(list(found.values())),
-        "checks": {name: check.as_json() for name, check in found.items()},
+        "status": worst(list(checks.values())),
+        "checks": {name: check.as_json() for name, check in checks.items()},
     }
+
+
+class _Findings:
+    """The checks that were made, each told when it begins and when it has ended.
+
+    Args:
+        report: Told of them.
+    """
+
+    def __init__(self, report: FindingReport) -> None:
+        self.checks: dict[str, Check] = {}
+        self._report = report
+
+    def try_it(self, name: str, check: Callable[[], Check]) -> Check:
+        """Make a check."""
+        self._report(name, 0, 1)
+        return self.take(name, attempt(check))
+
+    def take(self, name: str, check: Check) -> Check:
+        """Keep what a check found."""
+        self.checks[name] = check
+        found = check.as_json()
+        del found["detail"]  # A traceback belongs to the result, not to a line on a screen.
+        self._report(name, 1, 1, found)
+        return check
 
 
 def _device(config: Config) -> Check:

@@ -60,7 +60,10 @@ class Trial:
         self._report("load data", 1, 1)
         if self._pipeline.dataset is None:
             return Check(figures={"class": self._config.data.class_path})
-        return _dataset(self._pipeline.dataset)
+        self._report("look at the split", 0, 1)
+        found = _dataset(self._pipeline.dataset)
+        self._report("look at the split", 1, 1)
+        return found
 
     def train(self) -> Check:
         """Make the network and the trainer, and train some steps and a validation."""

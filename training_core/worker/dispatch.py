@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import orjson
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import StoppedError
 from training_core.contract.files import write_atomic
-from training_core.contract.jobs import JobArguments, JobDir, Report
+from training_core.contract.jobs import FindingReport, JobArguments, JobDir
 from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.resume_request import read_resume_request
 from training_core.contract.run_log import RunLogWriter
@@ -19,7 +19,7 @@ from training_core.training.control import StopControl
 from training_core.worker.hardware import HardwareSampler
 from training_core.worker.ranks import rank
 
-JobFunction = Callable[[JobArguments, Report], dict[str, Any]]
+JobFunction = Callable[[JobArguments, FindingReport], dict[str, Any]]
 
 _FUNCTIONS: Final = {
     "import-wide-csv": "training_core.data.jobs:import_wide_csv",
@@ -92,15 +92,18 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
             pipeline.inbox.refuse_all("The run has ended")
 
 
-def _reporter(log: RunLogWriter, control: StopControl) -> Report:
+def _reporter(log: RunLogWriter, control: StopControl) -> FindingReport:
     said: dict[str, float] = {}
 
-    def report(name: str, done: int, total: int | None) -> None:
+    def report(
+        name: str, done: int, total: int | None, found: Mapping[str, Any] | None = None
+    ) -> None:
         if control.stop_requested:
             raise StoppedError("The job was stopped, as asked", unharmed="Its inputs are unharmed")
         now = time.monotonic()
         if done == total or now - said.get(name, 0.0) >= _REPORT_INTERVAL_S:
             said[name] = now
-            log.append("task", name=name, done=done, total=total)
+            came_of_it: dict[str, Any] = {} if found is None else {"found": found}
+            log.append("task", name=name, done=done, total=total, **came_of_it)
 
     return report
