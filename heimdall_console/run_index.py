@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from heimdall_console.run_progress import seconds_left
 from training_core.contract.checkpoints import best_checkpoints, checkpoint_folder, own_checkpoints
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular
@@ -55,6 +56,8 @@ class RunSummary:
     """In all."""
     share_done: float | None = None
     """Share of the planned steps that are done; None where it is not known."""
+    remaining_s: float | None = None
+    """Seconds of training left, as a worker that trains says; None where it does not."""
     ended: float | None = None
     """When its end was written, or a crashed run its last record; seconds since 1970."""
     reason: str = ""
@@ -187,6 +190,7 @@ class _Watched:
             epoch=_first(epoch, _whole(task.get("epoch")), best.last_epoch),
             epochs=_first(_whole(said.get("epochs")), _whole(task.get("epochs"))),
             share_done=min(1.0, done / total) if done is not None and total else None,
+            remaining_s=seconds_left(task) if status is RunStatus.RUNNING else None,
             ended=ended,
             reason=str((self._state or {}).get("reason") or "") if status.has_ended else "",
         )

@@ -58,6 +58,9 @@ class RunProgress:
     """The last answer to a command."""
     _bests: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
     _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    _said_remaining_s: float | None = None
+    _has_stepped: bool = False
+    """Since the training began or went on; until then it starts up, which is not its rate."""
 
     @classmethod
     def of(cls, config: "Config") -> Self:
@@ -84,7 +87,9 @@ class RunProgress:
 
     @property
     def remaining_s(self) -> float | None:
-        """Seconds of training left at this rate; unknown where the total is."""
+        """Seconds of training left: as the worker says, else at this rate."""
+        if self._said_remaining_s is not None:
+            return self._said_remaining_s
         rate = self.steps_per_s
         if rate is None or self.total_steps is None:
             return None
@@ -155,7 +160,7 @@ class RunProgress:
             self.started = _time(record)
         self.ended = _time(record)
         # What was measured before a pause says nothing of the time after it.
-        self._marks.clear()
+        self._forget_rate()
         if self.status == "starting":
             self.alerts.clear()
 
@@ -163,10 +168,14 @@ class RunProgress:
         self.step = whole(record, "step", self.step)
         self.epoch = whole(record, "epoch", self.epoch)
         self.started = _time(record)
-        self._marks.clear()
+        self._forget_rate()
         # What lay behind the checkpoint did not happen.
         while self._bests and self._bests[-1][0] > self.step:
             self._bests.pop()
+
+    def _forget_rate(self) -> None:
+        self._marks.clear()
+        self._said_remaining_s, self._has_stepped = None, False
 
     def _take_metrics(self, record: dict[str, Any]) -> None:
         given = record.get("values")
@@ -215,7 +224,11 @@ class RunProgress:
         self.step, self.total_steps = max(self.step, done), total
         self.epoch = whole(record, "epoch", self.epoch)
         self.epochs = whole(record, "epochs", 0) or self.epochs
+        self._said_remaining_s = seconds_left(record)
         now = _time(record)
+        if not self._has_stepped and self._marks and done > self._marks[0][1]:
+            self._has_stepped = True
+            self._marks.clear()
         self._marks.append((now, done))
         while now - self._marks[0][0] > _RATE_WINDOW_S and len(self._marks) > 2:
             self._marks.popleft()
@@ -241,6 +254,12 @@ class RunProgress:
 
     def _take_artifact(self, record: dict[str, Any]) -> None:
         self.artifacts.append(record)
+
+
+def seconds_left(record: dict[str, Any]) -> float | None:
+    """What a `task` record says of the time that a training still takes; None where it does not."""
+    value = decode_number(record.get("remaining_s"))
+    return value if value is not None and 0.0 <= value < math.inf else None
 
 
 def whole(record: dict[str, Any], key: str, otherwise: int) -> int:

@@ -24,8 +24,6 @@ _STATUS: Final[dict[str, str]] = {
 }
 _NUMBERS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _YEAR_10000_MS: Final = 253_402_300_800_000
-# Progress over less than this says nothing of the rate.
-_SHORTEST_MARK_S: Final = 5.0
 
 
 class RunRow:
@@ -135,23 +133,17 @@ class RunRows:
         self._tracked: dict[str, dict[str, Any]] = {}
         self._mlflow_id_of: dict[str, str] = {}
         self._configs: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {}
-        self._marks: dict[str, tuple[float, float]] = {}
         self._unseen: set[str] | None = None
 
-    def take_local(self, runs: Sequence["RunSummary"], now_s: float) -> set[str]:
+    def take_local(self, runs: Sequence["RunSummary"]) -> set[str]:
         """Take the runs of this home.
 
         Returns:
             Keys of the rows that are new, changed or gone.
         """
         before, self._local = self._local, {run.info.id: run for run in runs}
-        changed = set()
-        for run_id, run in self._local.items():
-            if before.get(run_id) is not run:
-                self._mark(run_id, run, now_s)
-                changed.add(run_id)
-        changed |= before.keys() - self._local.keys()
-        return self._rebuild(changed, now_s)
+        changed = {run_id for run_id, run in self._local.items() if before.get(run_id) is not run}
+        return self._rebuild(changed | (before.keys() - self._local.keys()))
 
     def take_config(
         self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str]
@@ -162,7 +154,7 @@ class RunRows:
             Keys of the rows that changed.
         """
         self._configs[run_id] = (params, tags)
-        return self._rebuild({run_id}, None)
+        return self._rebuild({run_id})
 
     def lacks_config(self) -> list[str]:
         """Local runs whose configuration was not taken yet, the newest first."""
@@ -198,14 +190,14 @@ class RunRows:
         for mlflow_id in leaving:
             if mlflow_id in self._tracked:
                 changed |= self._put(mlflow_id, None)
-        return self._rebuild(changed, None)
+        return self._rebuild(changed)
 
     def forget_tracked(self) -> set[str]:
         """Let go of everything that came from MLflow: another server is read now."""
         changed: set[str] = set()
         for mlflow_id in list(self._tracked):
             changed |= self._put(mlflow_id, None)
-        return self._rebuild(changed, None)
+        return self._rebuild(changed)
 
     def parent_of(self, row: RunRow) -> str:
         """Key of the run that a row belongs under; empty without one in the rows."""
@@ -241,15 +233,7 @@ class RunRows:
         is_ours = run_id in self._local and self._mlflow_id_of.get(run_id) == mlflow_id
         return run_id if is_ours else f"{_TRACKED_KEY}{mlflow_id}"
 
-    def _mark(self, run_id: str, run: "RunSummary", now_s: float) -> None:
-        if run.status.value != "running" or run.share_done is None:
-            self._marks.pop(run_id, None)
-        else:
-            mark = self._marks.get(run_id)
-            if mark is None or run.share_done < mark[1]:
-                self._marks[run_id] = (now_s, run.share_done)
-
-    def _rebuild(self, keys: set[str], now_s: float | None) -> set[str]:
+    def _rebuild(self, keys: set[str]) -> set[str]:
         # A run that comes to this disk, or leaves it, changes whose row its twin's is.
         for key in list(keys):
             mlflow_id = self._mlflow_id_of.get(key)
@@ -257,18 +241,16 @@ class RunRows:
                 keys.add(f"{_TRACKED_KEY}{mlflow_id}")
         changed = set()
         for key in keys:
-            row = self._row(key, now_s)
+            row = self._row(key)
             if row is None:
                 if self.rows.pop(key, None) is not None:
                     changed.add(key)
             else:
-                if now_s is None and (before := self.rows.get(key)) is not None:
-                    row.eta_s = before.eta_s
                 self.rows[key] = row
                 changed.add(key)
         return changed
 
-    def _row(self, key: str, now_s: float | None) -> RunRow | None:
+    def _row(self, key: str) -> RunRow | None:
         run = self._local.get(key)
         if run is not None:
             row = RunRow(key)
@@ -278,7 +260,7 @@ class RunRows:
             params, tags = self._configs.get(key, ({}, {}))
             row.params = {**row.params, **params}
             row.tags = {**row.tags, **tags}
-            self._fill_local(row, run, now_s)
+            _fill_local(row, run)
         else:
             mlflow_id = key.removeprefix(_TRACKED_KEY)
             tracked = self._tracked.get(mlflow_id) if mlflow_id != key else None
@@ -290,25 +272,17 @@ class RunRows:
         row.text = "\n".join((row.name, row.experiment, row.key, row.run_id, *own)).lower()
         return row
 
-    def _fill_local(self, row: RunRow, run: "RunSummary", now_s: float | None) -> None:
-        info = run.info
-        row.run_id, row.path = info.id, str(run.path)
-        row.name, row.experiment, row.status = info.name, info.experiment, run.status.value
-        row.created_s, row.ended_s = info.created, run.ended
-        row.user, row.host, row.reason = info.user, info.host, run.reason
-        row.step, row.epoch, row.epochs = run.step, run.epoch, run.epochs
-        row.share_done = run.share_done
-        row.monitor, row.best, row.at_best = run.monitor, run.best, run.metrics
-        row.parent_run_id = info.parent
-        mark = self._marks.get(info.id)
-        share = run.share_done
-        if now_s is None or share is None or run.status.value != "running":
-            return
-        spent_s, done = now_s - info.created, share
-        if mark is not None and now_s - mark[0] >= _SHORTEST_MARK_S and share > mark[1]:
-            spent_s, done = now_s - mark[0], share - mark[1]
-        if done > 0 and spent_s > 0:
-            row.eta_s = spent_s * (1.0 - share) / done
+
+def _fill_local(row: RunRow, run: "RunSummary") -> None:
+    info = run.info
+    row.run_id, row.path = info.id, str(run.path)
+    row.name, row.experiment, row.status = info.name, info.experiment, run.status.value
+    row.created_s, row.ended_s = info.created, run.ended
+    row.user, row.host, row.reason = info.user, info.host, run.reason
+    row.step, row.epoch, row.epochs = run.step, run.epoch, run.epochs
+    row.share_done, row.eta_s = run.share_done, run.remaining_s
+    row.monitor, row.best, row.at_best = run.monitor, run.best, run.metrics
+    row.parent_run_id = info.parent
 
 
 def _fill_tracked(row: RunRow, tracked: Mapping[str, Any]) -> None:

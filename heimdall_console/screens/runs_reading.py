@@ -92,9 +92,8 @@ class RunsReading(RunsParts):
 
     def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
         """Take the runs of this disk."""
-        now_s = self.console_app.now()
-        self.runs.context.now_s = now_s
-        self._take_changes(self.runs.rows.take_local(runs, now_s))
+        self.runs.context.now_s = self.console_app.now()
+        self._take_changes(self.runs.rows.take_local(runs))
         self._want_configs()
 
     @on(ConfigsRead)

@@ -61,6 +61,8 @@ class Replay:
         self._speed = speed
         head_s = HEAD_SHARE * recorded.records[-1]["t"]
         self._begun = time.time() - head_s / speed
+        reports = [r["t"] for r in recorded.records if r["kind"] == "task"]
+        self._trained_t = max(reports, default=0.0)
         self._parent = os.getppid()
         self._is_paused = False
         self._stop: str | None = None
@@ -112,6 +114,7 @@ class Replay:
             self._remember(record)
         elif kind == "task" and record["name"] == "train":
             self._epochs = record["epochs"]
+            record["remaining_s"] = max(0.0, self._trained_t - raw["t"]) / self._speed
         elif kind == "checkpoint":
             self._writer.write_checkpoint(self._run, {**record, "t": time_s})
             if record["best"]:

@@ -118,6 +118,20 @@ def by_number(runs: list[RunSummary]) -> dict[int, RunSummary]:
     return {int(run.info.created): run for run in runs}
 
 
+def test_only_a_run_that_trains_has_time_left(
+    isolated_home: Path, live: Callable[[RunDir], LiveWorker]
+) -> None:
+    run = made(isolated_home, 1)
+    worker = live(run)
+    train(run)
+    with RunLogWriter(run.log_path) as log:
+        log.append("task", name="train", done=21, total=40, remaining_s=12.5)
+    index = RunIndex(isolated_home)
+    assert index.refresh()[0].remaining_s == 12.5
+    worker.write("paused")
+    assert index.refresh()[0].remaining_s is None
+
+
 def test_the_last_state_of_a_training_says_what_it_reached(isolated_home: Path) -> None:
     run = made(isolated_home, 1)
     train(run)

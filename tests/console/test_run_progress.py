@@ -63,6 +63,31 @@ def test_the_rate_and_the_time_left_follow_from_task_records() -> None:
     assert progress.share_done == 0.2
 
 
+def test_neither_the_start_nor_the_steps_before_a_resume_count_in_the_rate() -> None:
+    progress = RunProgress()
+    progress.take([record("resumed", t=80.0, step=500, epoch=5)])
+    progress.take([record("state", t=100.0, status="running")])
+    # Ten seconds until the first batch: loaders start, a model is compiled.
+    for t, done in ((100.0, 500), (110.0, 501), (111.0, 551), (112.0, 601)):
+        progress.take([record("task", t=t, name="train", done=done, total=1001)])
+    assert progress.steps_per_s == 50.0
+    assert progress.remaining_s == 8.0
+
+
+def test_the_time_left_is_what_the_worker_says_until_it_starts_anew() -> None:
+    progress = RunProgress()
+    for t, done in ((99.0, 0), (100.0, 10), (101.0, 60)):
+        left = {"remaining_s": 3.5}
+        progress.take([record("task", t=t, name="train", done=done, total=1000, **left)])
+    assert progress.remaining_s == 3.5, "trainer.max_minutes ends it"
+    for value in ("Infinity", "NaN", -1, "soon", True, None):
+        task = {"name": "train", "done": 60, "total": 1000, "remaining_s": value}
+        progress.take([record("task", t=101.0, **task)])
+        assert progress.remaining_s == 18.8
+    progress.take([record("state", t=105.0, status="starting")])
+    assert progress.remaining_s is None
+
+
 def test_an_ended_run_counts_the_epoch_that_it_ended_in() -> None:
     # Behind an epoch its last record counts the epochs that are over, inside of one it does not.
     for done, epoch, number in ((100, 5, 5), (90, 4, 5), (90, 5, 5), (81, 4, 5), (200, 10, 10)):

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from heimdall_console.run_arrangement import NESTED, arrange
 from heimdall_console.run_columns import Context, column_of, sorted_rows
 from heimdall_console.run_differences import compared_metrics, compared_params
@@ -44,17 +42,17 @@ def test_a_published_run_stands_there_once_whatever_comes_first() -> None:
         rows = RunRows()
         twin = tracked(1, tags={"heimdall.run_id": RUN_ID}, metrics={"val/loss": 2.0})
         if is_local_first:
-            rows.take_local([summary()], NOW_S)
+            rows.take_local([summary()])
         assert rows.take_tracked([twin, tracked(2)], [], is_first=True, is_last=True)
         if not is_local_first:
             assert set(rows.rows) == {f"mlflow:{1:032x}", f"mlflow:{2:032x}"}
-            assert rows.take_local([summary()], NOW_S) == {RUN_ID, f"mlflow:{1:032x}"}
+            assert rows.take_local([summary()]) == {RUN_ID, f"mlflow:{1:032x}"}
         assert set(rows.rows) == {RUN_ID, f"mlflow:{2:032x}"}
         both = rows.rows[RUN_ID]
         assert (both.name, both.status, both.mlflow_id) == ("ours", "running", f"{1:032x}")
         assert (both.metrics["val/loss"], both.best) == (2.0, 1.0)
         # Deleted here, it is still there.
-        rows.take_local([], NOW_S)
+        rows.take_local([])
         assert rows.rows[f"mlflow:{1:032x}"].name == "run-1"
         assert RUN_ID not in rows.rows
         assert rows.take_tracked([], [f"{1:032x}"], is_first=False, is_last=True)
@@ -64,11 +62,11 @@ def test_a_published_run_stands_there_once_whatever_comes_first() -> None:
 def test_only_what_changed_becomes_a_new_row() -> None:
     rows = RunRows()
     ours = summary()
-    rows.take_local([ours, summary("20260921-130000-aaaaaa")], NOW_S)
+    rows.take_local([ours, summary("20260921-130000-aaaaaa")])
     listed = [tracked(place) for place in range(3)]
     rows.take_tracked(listed, [], is_first=True, is_last=True)
     before = dict(rows.rows)
-    assert rows.take_local(list(rows._local.values()), NOW_S + 1) == set()
+    assert rows.take_local(list(rows._local.values())) == set()
     changed = rows.take_tracked(
         [listed[0], {**listed[1], "status": "FAILED"}], [], is_first=True, is_last=False
     )
@@ -94,29 +92,18 @@ def test_times_that_are_none_are_unknown(tmp_path: Path) -> None:
         assert (row.created_s, row.ended_s, row.name) == (None, None, "damaged")
 
 
-def test_the_time_left_is_that_of_the_present_rate() -> None:
+def test_the_time_left_is_what_the_worker_says() -> None:
     rows = RunRows()
-    rows.take_local([summary()], NOW_S)
-    assert rows.rows[RUN_ID].eta_s == pytest.approx(300), "100 s for a quarter"
-    rows.take_local([summary(share_done=0.75)], NOW_S + 10)
-    assert rows.rows[RUN_ID].eta_s == pytest.approx(5), "10 s for a half"
+    rows.take_local([summary(remaining_s=300.0)])
+    assert rows.rows[RUN_ID].eta_s == 300.0
     rows.take_config(RUN_ID, {"model.name": "x"}, {"user.a": "b"})
     row = rows.rows[RUN_ID]
-    assert row.eta_s == pytest.approx(5)
+    assert row.eta_s == 300.0
     assert (row.params, row.tags) == ({"model.name": "x"}, {"user.a": "b"})
     assert "b" in row.text
-    rows.take_local([summary(status=RunStatus.FINISHED, ended=NOW_S)], NOW_S + 20)
+    rows.take_local([summary(status=RunStatus.FINISHED, ended=NOW_S)])
     assert rows.rows[RUN_ID].eta_s is None
     assert rows.rows[RUN_ID].took_s(NOW_S + 99) == 100
-
-
-def test_a_pause_does_not_count_in_the_time_left() -> None:
-    rows = RunRows()
-    rows.take_local([summary(share_done=0.1)], NOW_S)
-    rows.take_local([summary(share_done=0.2, status=RunStatus.PAUSED)], NOW_S + 10)
-    rows.take_local([summary(share_done=0.2)], NOW_S + 500)
-    rows.take_local([summary(share_done=0.3)], NOW_S + 510)
-    assert rows.rows[RUN_ID].eta_s == pytest.approx(70.0)
 
 
 def test_runs_stand_under_their_parents_and_circles_end() -> None:
@@ -126,7 +113,7 @@ def test_runs_stand_under_their_parents_and_circles_end() -> None:
     rows = RunRows()
     runs = [tracked(0), child(1, 0), child(2, 1), child(3, 4), child(4, 3), child(5, 99)]
     rows.take_tracked(runs, [], is_first=True, is_last=True)
-    rows.take_local([summary(), summary("20260921-130000-aaaaaa", parent=RUN_ID)], NOW_S)
+    rows.take_local([summary(), summary("20260921-130000-aaaaaa", parent=RUN_ID)])
     ordered = sorted(rows.rows.values(), key=lambda row: row.key)
     lines = arrange(ordered, NESTED, set(), rows.parent_of)
     depths = {line.key[-6:]: line.depth for line in lines}

@@ -86,6 +86,9 @@ def test_a_limit_on_time_ends_with_a_checkpoint(make_run: MakeRun, every: int) -
     last = list_checkpoints(run.checkpoints)[-1]
     assert last.step == pipeline.trainer.global_step
     assert 0 < last.step < 30_000
+    left_s = [r["remaining_s"] for r in records(run, "task") if r.get("name") == "train"]
+    assert left_s[0] is None
+    assert all(0.0 <= s <= 1.2 for s in left_s[1:] if s is not None), "the limit, not the epochs"
 
 
 @pytest.mark.parametrize("size", [3, 8, 40])

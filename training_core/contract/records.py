@@ -73,6 +73,8 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "total": "units in all, or null",
         "epoch": "of a training, counted from 0",
         "epochs": "of a training, in all",
+        "remaining_s": "of a training: seconds left at the rate of late, or until "
+        "trainer.max_minutes where that is sooner; null where neither is known",
         "found": "what came of it, where that is told before the job ends: an object",
     },
     "artifact": {

@@ -51,6 +51,7 @@ from training_core.training.sampling import Place
 from training_core.training.seeding import BatchSeeder
 from training_core.training.session_data import SessionData
 from training_core.training.steering import Steering
+from training_core.training.time_left import TrainingTime
 from training_core.training.trainer import lightning_trainer
 
 
@@ -151,7 +152,8 @@ class TrainingPipeline:
         config = self.config
         beat = Beat(self.inbox.take, self.control)
         files = AtomicCheckpointIO()
-        recorder = MetricsRecorder(self.log, self._session_ids(), beat, self.control)
+        training_time = TrainingTime(config.trainer.max_minutes)
+        recorder = MetricsRecorder(self.log, self._session_ids(), beat, self.control, training_time)
         ensure_folder(checkpoint_folder(self.run_dir, config.checkpoint.directory))
         self.keeper = CheckpointKeeper(
             self.run_dir, config.checkpoint, self.log, recorder, files, self._origin()
@@ -163,7 +165,7 @@ class TrainingPipeline:
             self.keeper,
             self.activity,
             self.log,
-            config.trainer.max_minutes,
+            training_time,
         )
         # Those that judge a validation come before the one that saves: its checkpoint holds
         # their state.

@@ -16,6 +16,7 @@ from training_core.training.beat import Beat, Look
 from training_core.training.control import StopControl
 from training_core.training.hooks import RunPart
 from training_core.training.optimization import current_learning_rate
+from training_core.training.time_left import TrainingTime
 
 
 class _Step(NamedTuple):
@@ -40,14 +41,21 @@ class MetricsRecorder(RunPart):
         session_ids: Names of the dataset's rows, for the message of a diverged run.
         beat: Averages over the ranks.
         control: Says which validations a person asked for.
+        training_time: Says how long the rest will take.
     """
 
     def __init__(
-        self, log: RunLogWriter, session_ids: list[str], beat: Beat, control: StopControl
+        self,
+        log: RunLogWriter,
+        session_ids: list[str],
+        beat: Beat,
+        control: StopControl,
+        training_time: TrainingTime,
     ) -> None:
         self._log = log
         self._beat = beat
         self._control = control
+        self._time = training_time
         self._session_ids = session_ids
         self._waiting: list[_Step] = []
         self._batches: list[dict[str, Tensor]] = []
@@ -163,6 +171,7 @@ class MetricsRecorder(RunPart):
 
     def _report(self, trainer: pl.Trainer) -> None:
         total = trainer.estimated_stepping_batches
+        left_s = self._time.left_s(time.monotonic(), trainer.global_step, total)
         self._log.append(
             "task",
             name="train",
@@ -170,6 +179,7 @@ class MetricsRecorder(RunPart):
             total=int(total) if math.isfinite(total) else None,
             epoch=trainer.current_epoch,
             epochs=trainer.max_epochs,
+            remaining_s=None if left_s is None else round(left_s, 1),
         )
 
     def _diverged(self, step: _Step, loss: float) -> DivergedError:

@@ -25,6 +25,7 @@ from training_core.training.hooks import RunPart
 from training_core.training.inbox import CommandInbox
 from training_core.training.learning_rate import extend_training, scale_learning_rate
 from training_core.training.optimization import current_learning_rate
+from training_core.training.time_left import TrainingTime
 from training_core.training.validating import validate_now
 
 Waiting = CheckpointCommand | ValidateCommand | StopCommand
@@ -43,8 +44,7 @@ class Steering(RunPart):
         keeper: Saves on request and before leaving.
         activity: Is told that a pause is no stall.
         log: The run's log.
-        max_minutes: Limit on the time of this process's training, pauses not counted; 0 has
-            none.
+        training_time: Of this process, with its limit.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Steering(RunPart):
         keeper: CheckpointKeeper,
         activity: Activity,
         log: RunLogWriter,
-        max_minutes: float,
+        training_time: TrainingTime,
     ) -> None:
         self._inbox = inbox
         self._beat = beat
@@ -63,8 +63,7 @@ class Steering(RunPart):
         self._keeper = keeper
         self._activity = activity
         self._log = log
-        self._limit_s = 60.0 * max_minutes
-        self._began_s: float | None = None
+        self._time = training_time
         self._is_over = False
         self._is_paused = False
         self._must_stop = False
@@ -177,8 +176,7 @@ class Steering(RunPart):
                 if can_save:
                     self._save_as_asked(trainer)
         self._is_paused = False
-        if self._began_s is not None:
-            self._began_s += look.now_s - began_s
+        self._time.leave_out(look.now_s - began_s)
         self._log.append("state", status=RunStatus.RUNNING)
         return look
 
@@ -219,15 +217,14 @@ class Steering(RunPart):
         return taken
 
     def _watch_time(self, look: Look) -> None:
-        if self._began_s is None:
-            self._began_s = look.now_s
-        is_limited = self._limit_s > 0.0 and not self._is_over and not self._is_paused
-        if is_limited and look.now_s - self._began_s > self._limit_s:
+        self._time.begin(look.now_s)
+        if not self._is_over and not self._is_paused and self._time.is_over(look.now_s):
             self._is_over = True
             self._log.append(
                 "message",
                 level="info",
-                text=f"The limit of {self._limit_s / 60:g} min is reached: ending with a checkpoint.",
+                text=f"The limit of {self._time.limit_s / 60:g} min is reached: ending with a "
+                "checkpoint.",
             )
 
     def _leave(self, trainer: pl.Trainer) -> None:
