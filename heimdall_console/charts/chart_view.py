@@ -72,6 +72,8 @@ class Frame:
     log_y: bool = False
     extremes: Range | None = field(default=None, compare=False)
     """Least and greatest value where some lie beyond the y axis."""
+    is_empty: bool = field(default=False, compare=False)
+    """Whether there was nothing to draw: such a y axis is no measure for a later one."""
 
 
 def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = None) -> Frame:
@@ -92,10 +94,11 @@ def frame_of(curves: Sequence[Curve], view: ChartView, previous: Frame | None = 
         low, high = _typical(curves, x_range, low, high, is_asked=bool(view.fits_typical))
     references = [reference.value for reference in view.references]
     low, high = min([low, *references]), max([high, *references])
-    before = previous.y if previous and view.is_growing and not previous.log_y else None
+    is_like = previous is not None and not (previous.log_y or previous.is_empty)
+    before = previous.y if previous and is_like else None
     scale = view.y_scale
     if not low <= high:
-        return Frame(x_range, (0.0, scale))
+        return Frame(x_range, (0.0, scale), is_empty=True)
     if view.is_growing:
         scaled = (before[0] / scale, before[1] / scale) if before else None
         y_range = grown_range(scaled, low / scale, high / scale)

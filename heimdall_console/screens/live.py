@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.text import Text
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
@@ -65,7 +65,7 @@ class LiveScreen(LiveWatching):
         self._timer: Timer | None = None
         self._status_shown = ""
         self._has_hardware_words = False
-        self._trends: dict[str, tuple[str | None, float]] = {}
+        self._trends: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     # Made of.
 
@@ -160,8 +160,7 @@ class LiveScreen(LiveWatching):
         views = self.views
         names = ordered_metrics(views, self.choices)
         self.grid.show(names, self._content)
-        if self.focused is None and self.grid.charts:
-            self.grid.charts[0].focus()
+        self._keep_focus()
         self._draw_bar(names)
         self._say_no_charts(names)
         current = self.current
@@ -184,6 +183,12 @@ class LiveScreen(LiveWatching):
             line = self.query_one("#live-hardware-line", Static)
             line.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
 
+    @on(events.DescendantBlur)
+    def _keep_focus(self) -> None:
+        """Give the focus to a chart where nothing has it, such as when the one that had it went."""
+        if self.focused is None and self.app.app_focus and self.grid.charts:
+            self.grid.charts[0].focus()
+
     def _say_no_charts(self, names: Sequence[str]) -> None:
         says = self.query_one("#live-no-charts", Static)
         if says.display == bool(names):
@@ -198,15 +203,17 @@ class LiveScreen(LiveWatching):
         app, chosen = self.console_app, self.console_app.selection.run_ids
         by_id = {view.run_id: view for view in self.views}
         views = [by_id[run_id] for run_id in chosen if run_id in by_id]
-        trend, known_s = self._trends.get(name, (None, 0.0))
+        key = views[0].run_id if views else "", name
+        trend, known_s = self._trends.get(key, (None, 0.0))
         # A trend that changes with every step says nothing and costs a slow line its bytes.
         if time.monotonic() - known_s > _TREND_S or not views or views[0].status.has_ended:
             trend = None
         made = chart_content(
             name, views, self.ghost, self.choices, trend=trend, ascii_only=app.ascii_only
         )
-        if trend is None:
-            self._trends[name] = made.header.trend, time.monotonic()
+        # That of the first part of a long log is none of the run's.
+        if trend is None and views and views[0].is_loaded:
+            self._trends[key] = made.header.trend, time.monotonic()
         return made
 
     def _draw_bar(self, names: Sequence[str]) -> None:

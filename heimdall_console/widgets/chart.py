@@ -157,12 +157,9 @@ class Chart(Widget, can_focus=True):
         """Draw for the new size."""
         self.redraw()
 
-    def on_focus(self) -> None:
-        """Show the focus."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """Show that the focus is elsewhere."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show whether the focus is here; handlers of the events are called before it is known."""
+        super().watch_has_focus(has_focus)
         self.redraw()
 
     def _background(self) -> Color:

@@ -150,6 +150,12 @@ def test_a_growing_chart_keeps_its_axes_for_most_points() -> None:
     assert frame_of([Curve.of("a", [0, 1], [1, 2])], planned).x == (0, 5000)
 
 
+def test_the_axes_of_an_empty_chart_say_nothing_about_its_first_values() -> None:
+    view = ChartView(is_growing=True)
+    load = Curve.of("load", np.arange(50), np.linspace(0, 100, 50))
+    assert frame_of([load], view, frame_of([], view)) == frame_of([load], view)
+
+
 def test_a_rare_spike_may_leave_the_plot_and_is_told() -> None:
     values = np.sin(np.arange(600) / 40)
     values[300] = 1e17

@@ -161,6 +161,20 @@ async def test_charts_say_what_is_pointed_at() -> None:
         assert sessions.viewport.chosen == 0
 
 
+async def test_a_chart_shows_at_once_whether_it_has_the_focus() -> None:
+    app = ChartsApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.fill()
+        chart = app.query_one(MetricChart)
+        app.query_one(MapView).focus()
+        await pilot.pause()
+        for key, rule in (("tab", "━"), ("shift+tab", "─")):
+            await pilot.press(key)
+            assert chart.has_focus == (rule == "━")
+            assert chart.picture is not None
+            assert chart.picture.lines()[0].startswith(rule)
+
+
 async def test_without_unicode_charts_are_ascii_at_any_size() -> None:
     app = ChartsApp(ascii_only=True)
     async with app.run_test(size=(80, 24)) as pilot:
