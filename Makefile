@@ -64,7 +64,7 @@ docs: environment ## Write the documents that are generated from the code
 
 .PHONY: pictures
 pictures: environment ## Draw the screens of the documents again, and the picture of a real run
-	HEIMDALL_SNAPSHOTS=1 $(PYTEST) -q -n0 tests/console/test_snapshots.py --snapshot-update
+	$(PYTEST) -q -n0 tests/console/test_snapshots.py --snapshot-update
 	$(BIN)/python scripts/copy_pictures.py
 	$(BIN)/python scripts/draw_picture.py
 

@@ -235,3 +235,9 @@ def test_the_documented_metadata_of_iq_arrays_import(tmp_path: Path) -> None:
     assert store.receiver_ids == ["roof", "bus"]
     assert store.sessions["track"].to_pylist() == ["drive-1"]
     assert store.observations["toa_ns"].to_pylist() == [1025, None]
+
+
+def test_the_pictures_of_the_documents_are_those_that_the_tests_judge() -> None:
+    script = REPOSITORY / "scripts" / "copy_pictures.py"
+    said = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
