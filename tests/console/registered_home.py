@@ -16,7 +16,8 @@ from typing import Final
 from tests.console.recorded_home import NOW, SHOWN_HOME, RecordedHome, make_recorded_home
 
 MODEL: Final = "campus"
-_REGISTERED_MS: Final = round(1000 * (NOW - 25 * 3600))
+# At no time of another run's: which of two comes first would be left to chance.
+_REGISTERED_MS: Final = round(1000 * (NOW - 24.5 * 3600))
 _REGISTER: Final = f"""
 import sys
 from pathlib import Path

@@ -13,7 +13,9 @@ from html import escape
 from typing import Final
 
 from rich.cells import cell_len
-from textual.app import App
+
+from heimdall_console.app import HeimdallApp
+from heimdall_console.ascii_driver import in_ascii
 
 WIDTH, HEIGHT = 12, 24
 """Of a cell, in the units of the picture."""
@@ -76,8 +78,8 @@ class Picture:
         return "\n".join(lines) + "\n"
 
 
-def picture_of(app: App[str], shown_as: Mapping[str, str]) -> Picture:
-    """What the screen shows now.
+def picture_of(app: HeimdallApp, shown_as: Mapping[str, str]) -> Picture:
+    """What the terminal is sent of the screen now.
 
     Args:
         app: The console.
@@ -99,6 +101,7 @@ def picture_of(app: App[str], shown_as: Mapping[str, str]) -> Picture:
         elif element.tag == f"{_SVG}text" and (name := at["class"].rpartition("-")[2]) in styles:
             text = (element.text or "").replace("\xa0", " ")
             if text != "\n":
+                text = in_ascii(text) if app.ascii_only else text
                 row = picture.rows[round((float(at["y"]) - _RICH_BASE) / _RICH_HEIGHT)]
                 _put(row, _cells(at["x"]), text, styles[name], _cells(at["textLength"]))
     return picture

@@ -16,7 +16,6 @@ import pytest
 from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
 from syrupy.exceptions import SnapshotDoesNotExist
-from textual.app import App
 from textual.pilot import Pilot
 
 from heimdall_console.app import HeimdallApp
@@ -102,7 +101,7 @@ async def test_every_screen_looks_as_it_did(
                 await pilot.resize_terminal(columns, rows)
                 size = f"{name}-{columns}x{rows}"
                 wanted = None if kept.update_snapshots else kept_picture(kept, size)
-                picture = await settled(pilot, home, scene, wanted)
+                picture = await settled(app, pilot, home, scene, wanted)
                 if picture.svg() != kept(name=size):
                     new = tmp_path / f"{look}-{size}.svg"
                     new.write_text(picture.svg(), encoding="utf-8")
@@ -122,13 +121,12 @@ def kept_picture(kept: SnapshotAssertion, size: str) -> str | None:
 
 
 async def settled(
-    pilot: Pilot[str], home: RecordedHome, scene: Scene, wanted: str | None
+    app: HeimdallApp, pilot: Pilot[str], home: RecordedHome, scene: Scene, wanted: str | None
 ) -> Picture:
     """What the screen shows once it is at rest, or as soon as it is what is wanted.
 
     That is: the same at two looks with nothing under way, or else at rest for a while.
     """
-    app = pilot.app
     begun = rests_since = time.monotonic()
     before = ""
     while True:
@@ -144,7 +142,7 @@ async def settled(
         assert now - begun < DEADLINE_S, f"the screen never rests:\n{picture.text}"
 
 
-def is_all_there(app: App[str], scene: Scene, text: str) -> bool:
+def is_all_there(app: HeimdallApp, scene: Scene, text: str) -> bool:
     """Whether nothing is under way that would change the screen."""
     return (
         all(worker.is_finished for worker in app.workers)
