@@ -23,6 +23,7 @@ from heimdall_console.actions.action import keys_text
 from heimdall_console.app_navigation import Navigation, Selection, screen_maker
 from heimdall_console.formatting import plain
 from heimdall_console.messages import RunsRead, SourceFailed
+from heimdall_console.painting import paint_each_cell_once
 from heimdall_console.partial_updates import send_changed_cells_only
 from heimdall_console.preferences import Preferences
 from heimdall_console.screens.base import BaseScreen, JobsView, bindings_of
@@ -78,6 +79,7 @@ class HeimdallApp(Navigation):
         host: str = "",
         guide: "Guide | None" = None,
     ) -> None:
+        paint_each_cell_once()
         send_changed_cells_only()
         # Textual reads the class's; which screen is the first depends on how we were called.
         self.DEFAULT_MODE = "live" if run_ids else "runs"  # type: ignore[misc]

@@ -16,8 +16,8 @@ from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
-_ESCAPE_DELAY_S: Final = 0.02
-"""Twice what tmux waits."""
+_ESCAPE_DELAY_S: Final = 0.01
+"""What tmux waits."""
 _LOOK_FOR_END_S: Final = 0.1
 
 

@@ -256,6 +256,7 @@ class LiveScreen(LiveWatching):
         is_empty, is_full = self.is_empty, bool(self.grid.full_name)
         self.shows_hardware = wants and not is_full
         has_line = not (wants or is_full or is_empty) and self._has_hardware_words
+        is_other = False
         for selector, is_shown in (
             ("#live-empty", is_empty),
             ("#live-header", not is_empty),
@@ -268,11 +269,15 @@ class LiveScreen(LiveWatching):
             part = self.query_one(selector)
             if part.display != is_shown:
                 part.display = is_shown
+                is_other = True
         rows = max(4, min(12, height // 5 + (1 if height >= _HIGH else 0)))
         log_part = self.query_one("#live-log-part")
         if log_part.styles.height is None or log_part.styles.height.value != rows:
             log_part.styles.height = rows
-        self.draw_soon()
+            is_other = True
+        if is_other:
+            # What is drawn before the layout has its new sizes is drawn twice.
+            self.call_after_refresh(self.draw_soon)
 
     @property
     def is_empty(self) -> bool:

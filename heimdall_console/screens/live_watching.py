@@ -59,7 +59,6 @@ class LiveWatching(LiveActions):
         """Watch what is chosen."""
         self._choose_run()
         self.watch_chosen()
-        self.arrange_parts()
 
     def runs_changed(self, runs: Sequence["RunSummary"]) -> None:
         """Take a run where none is chosen, and look for an earlier one to compare with."""

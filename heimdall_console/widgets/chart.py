@@ -98,6 +98,12 @@ class Chart(Widget, can_focus=True):
         """What is shown."""
         return self._picture
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a picture of the size that the widget has."""
+        picture = self._picture
+        return picture is not None and (picture.columns, picture.row_count) == self.size
+
     def draw(self, columns: int, rows: int) -> "Picture":
         """The picture to show, of a given size."""
         raise NotImplementedError

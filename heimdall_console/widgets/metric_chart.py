@@ -136,6 +136,15 @@ class MetricChart(Chart):
         )
         self.redraw()
 
+    def is_showing(self, curves: Sequence[Curve], view: ChartView, header: Header) -> bool:
+        """Whether showing all this would draw what is drawn already."""
+        return (
+            self.is_drawn
+            and (self.view, self.header) == (view, header)
+            and len(self.curves) == len(curves)
+            and all(old.draws_as(new) for old, new in zip(self.curves, curves, strict=True))
+        )
+
     def rows_above(self, rows: int) -> int:
         """Rows above the chart: the header's."""
         return 1

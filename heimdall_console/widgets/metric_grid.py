@@ -133,7 +133,8 @@ class MetricGrid(Grid):
                 made = self._content(name)
                 is_narrow = 0 < chart.size.width < _LEAST_FOR_TREND
                 header = replace(made.header, trend="") if is_narrow else made.header
-                chart.show(made.curves, made.view, header=header)
+                if not chart.is_showing(made.curves, made.view, header):
+                    chart.show(made.curves, made.view, header=header)
 
     def _draw_missing(self) -> None:
         for chart in self.charts:

@@ -9,8 +9,8 @@ from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical
+from textual.widgets import RichLog
 
 from heimdall_console.actions.action import Action, keys_text
 from heimdall_console.screens.dialogs.dialog import Dialog
@@ -37,10 +37,10 @@ class HelpPage(Dialog[None]):
         Binding("k", "scroll('up')", show=False),
     ]
     DEFAULT_CSS = """
+    HelpPage { background: $background; }
     HelpPage > .dialog {
         width: 96;
-        & VerticalScroll { height: auto; max-height: 100%; }
-        & Static { height: auto; }
+        & RichLog { max-height: 100%; background: $surface; scrollbar-gutter: stable; }
     }
     """
 
@@ -61,8 +61,8 @@ class HelpPage(Dialog[None]):
         with Vertical(classes="dialog") as box:
             box.border_title = f"Help: {self._screen_title}"
             box.border_subtitle = "esc closes"
-            with VerticalScroll():
-                yield Static()
+            # Unlike a text that is scrolled it lays its lines out once.
+            yield RichLog(auto_scroll=False, min_width=1)
 
     def on_resize(self) -> None:
         """Set the lines for the width there is: once, which a table would do at every layout."""
@@ -82,11 +82,14 @@ class HelpPage(Dialog[None]):
                 text.append(f"{heading}\n", accent)
                 _append_rows(text, rows, width)
         text.rstrip()
-        self.query_one(Static).update(text)
+        pane = self.query_one(RichLog)
+        pane.clear()
+        pane.styles.height = text.plain.count("\n") + 1
+        pane.write(text, width=width)
 
     def action_scroll(self, direction: str) -> None:
         """Scroll a line."""
-        scroll = self.query_one(VerticalScroll)
+        scroll = self.query_one(RichLog)
         (scroll.scroll_down if direction == "down" else scroll.scroll_up)(animate=False)
 
 
