@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
 
 _FEW_ROWS: Final = 500
+_LOCAL_FIRST_S: Final = 5.0
+"""For how long MLflow's rows wait for those of this disk; it may hang."""
 
 
 class RunsReading(RunsParts):
@@ -36,6 +38,7 @@ class RunsReading(RunsParts):
         self._tracked_figures: TrackedFigures | None = None
         self.tracked_count = 0
         self.tracking_state = "reading"
+        self._held: list[TrackedRunsRead] | None = []
 
     @abstractmethod
     def arrange_soon(self) -> None:
@@ -63,6 +66,7 @@ class RunsReading(RunsParts):
             self._local.start()
             self.run_in_thread(self.read_archive, self.take_archive)
             self.start_tracking()
+            self.set_timer(_LOCAL_FIRST_S, self._take_held)
 
     @abstractmethod
     def read_archive(self) -> frozenset[str]:
@@ -95,6 +99,7 @@ class RunsReading(RunsParts):
         self.runs.context.now_s = self.console_app.now()
         self._take_changes(self.runs.rows.take_local(runs))
         self._want_configs()
+        self._take_held()
 
     @on(ConfigsRead)
     def _take_configs(self, event: ConfigsRead) -> None:
@@ -105,6 +110,10 @@ class RunsReading(RunsParts):
 
     @on(TrackedRunsRead)
     def _take_tracked(self, event: TrackedRunsRead) -> None:
+        if self._held is not None:
+            # A run of this disk would stand there as one of MLflow's, and open as one.
+            self._held.append(event)
+            return
         changed = self.runs.rows.take_tracked(
             event.rows, event.gone, is_first=event.is_first, is_last=event.is_last
         )
@@ -117,6 +126,11 @@ class RunsReading(RunsParts):
             self._take_changes(changed)
         elif was != self.tracking_state:
             self.show_emptiness()
+
+    def _take_held(self) -> None:
+        held, self._held = self._held, None
+        for event in held or ():
+            self._take_tracked(event)
 
     @on(TrackedRunsFailed)
     def _tell_tracking_failure(self, event: TrackedRunsFailed) -> None:

@@ -18,7 +18,7 @@ from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
 
 REPLAY: Final = "heimdall_console.tour.replay"
-"""The module that replays: `python -m heimdall_console.tour.replay RUN_DIR SPEED`."""
+"""The module that replays: `python -m heimdall_console.tour.replay RUN_DIR SPEED STARTER`."""
 _BIRTH_S: Final = 10.0
 _PUBLISHERS: Final = 3
 """Of all runs that have ended: the finished one registers the model that the tour shows."""
@@ -63,7 +63,9 @@ def prepare(home: Path, speed: float) -> RunDir:
 
 def start_replay(run: RunDir, speed: float) -> None:
     """Start the replay of a run, and wait until it lives: until then the run looks crashed."""
-    replay = start_detached(REPLAY, run.path, run.output_path, arguments=[str(speed)])
+    replay = start_detached(
+        REPLAY, run.path, run.output_path, arguments=[str(speed), str(os.getpid())]
+    )
     deadline = time.monotonic() + _BIRTH_S
     while not is_locked(run.lock_path) and replay.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,7 +1,7 @@
 """The worker of the tour: writes a recorded log anew, at a speed, and obeys commands.
 
-`python -m heimdall_console.tour.replay RUN_DIR SPEED` holds the lock of the run as a worker does.
-It ends with the process that started it.
+`python -m heimdall_console.tour.replay RUN_DIR SPEED STARTER` holds the lock of the run as a worker
+does. It ends with the process that started it, whose number STARTER is.
 """
 
 import os
@@ -47,6 +47,7 @@ class Replay:
         recorded: What was recorded.
         log: The log of the run.
         speed: Of the replay; 1 is that of the training itself.
+        starter: Number of the process that it ends with; our parent, while that lives.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Replay:
         recorded: RecordedRun,
         log: RunLogWriter,
         speed: float,
+        starter: int,
     ) -> None:
         self._run, self._writer, self._recorded, self._log = run, writer, recorded, log
         self._speed = speed
@@ -63,7 +65,7 @@ class Replay:
         self._begun = time.time() - head_s / speed
         reports = [r["t"] for r in recorded.records if r["kind"] == "task"]
         self._trained_t = max(reports, default=0.0)
-        self._parent = os.getppid()
+        self._starter = starter
         self._is_paused = False
         self._stop: str | None = None
         self._is_over = False
@@ -91,7 +93,7 @@ class Replay:
     def _wait_for(self, raw: Record) -> bool:
         """Wait until a record is due; False where nobody looks any more."""
         while True:
-            if os.getppid() != self._parent:
+            if os.getppid() != self._starter:
                 return False
             self._obey()
             if self._stop == "now":
@@ -221,14 +223,14 @@ class Replay:
 
 def main() -> int:
     """Replay the long training into the run that the command line names."""
-    run, speed = RunDir(Path(sys.argv[1])), float(sys.argv[2])
+    run, speed, starter = RunDir(Path(sys.argv[1])), float(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lock = WorkerLock(run.lock_path)
     recording = read_recording()
     writer = RunWriter(run.path.parent.parent, recording, {LONG: run.id})
     with RunLogWriter(run.log_path) as log:
-        replay = Replay(run, writer, recording.runs[LONG], log, speed)
+        replay = Replay(run, writer, recording.runs[LONG], log, speed, starter)
         signal.signal(signal.SIGTERM, replay.ask_to_stop)
         code = replay.work()
     lock.release()
