@@ -2,8 +2,8 @@
 
 import os
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,7 +18,13 @@ from heimdall_console.config_command import run_words
 from heimdall_console.config_edits import with_value, without_value
 from heimdall_console.config_fields import ConfigField, toml_literal
 from training_core.contract.config import Config
-from training_core.contract.config_file import parse_source, read_text, validate
+from training_core.contract.config_file import (
+    ConfigSource,
+    line_of,
+    parse_source,
+    read_text,
+    validate,
+)
 from training_core.contract.config_template import PRESETS, preset_config, render_template
 from training_core.contract.errors import ConfigError, ConfigProblem, UsageError
 from training_core.contract.run_dir import RunDir, find_run
@@ -117,6 +123,10 @@ class ConfigDocument:
         self.problems: tuple[ConfigProblem, ...] = ()
         """Everything that is wrong, in the order of the lines."""
         self._in_form: tuple[ConfigProblem, ...] = ()
+        self._in_text: tuple[ConfigProblem, ...] = ()
+        self._refused: tuple[ConfigProblem, ...] = ()
+        self._outside: tuple[Mapping[str, Any], tuple[ConfigProblem, ...]] = ({}, ())
+        self._source = ConfigSource({})
         self.is_toml = True
         """Whether the text can be read at all; the form shows its last good state otherwise."""
         self.text = ""
@@ -142,6 +152,7 @@ class ConfigDocument:
 
     def check_again(self) -> None:
         """Forget what somebody else found wrong: it may be right by now."""
+        self._outside = ({}, ())
         self._take(self.text)
 
     def end_part(self) -> None:
@@ -197,7 +208,18 @@ class ConfigDocument:
 
     def refuse(self, problems: Sequence[ConfigProblem]) -> None:
         """Take note of what somebody else found wrong, until the text changes."""
-        self.problems = self._in_form = tuple(problems)
+        self._refused = tuple(problems)
+        self._collect()
+
+    def judge(self, about: Mapping[str, Any], problems: Sequence[ConfigProblem]) -> None:
+        """Take note of what the disk says of some values, as long as they stay.
+
+        Args:
+            about: Dotted key → the value that was looked at.
+            problems: What is wrong with them; empty where nothing is.
+        """
+        self._outside = (about, tuple(problems))
+        self._collect()
 
     # What it says.
 
@@ -254,19 +276,32 @@ class ConfigDocument:
         return self.origin.name if self.origin.kind == "file" else ""
 
     def _take(self, text: str) -> None:
-        self.text = text
+        self.text, self._refused, self._in_text = text, (), ()
         try:
             source = parse_source(text, self._file)
         except ConfigError as error:
             self.is_toml, self.problems = False, error.problems
             return
         self.is_toml, self.values, self.flat = True, source.values, flat_of(source.values)
+        self._source = source
         try:
             validate(source)
-            self.problems = ()
         except ConfigError as error:
-            self.problems = error.problems
-        self._in_form = self.problems
+            self._in_text = error.problems
+        self._collect()
+
+    def _collect(self) -> None:
+        """Put together what the text, a refusal and the disk say, once for each key."""
+        if not self.is_toml:
+            return
+        about, outside = self._outside
+        is_about_this = all(self.flat[key] == value for key, value in about.items())
+        kept = list(self._in_text)
+        for problem in (*self._refused, *(outside if is_about_this else ())):
+            if problem.key not in {known.key for known in kept}:
+                line = line_of(self._source, tuple(problem.key.split(".")))
+                kept.append(replace(problem, line=line))
+        self.problems = self._in_form = tuple(sorted(kept, key=lambda p: p.line or 0))
 
     def _step(self, source: list[str], target: list[str]) -> bool:
         if not source:

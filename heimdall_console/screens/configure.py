@@ -47,6 +47,7 @@ class ConfigureScreen(ConfigureFiles):
         if document is None:
             return None
         document.check_again()
+        self.look_again()
         if document.problems:
             first = document.problems[0]
             said = counted(len(document.problems), "problem")

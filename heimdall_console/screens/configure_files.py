@@ -46,7 +46,9 @@ class ConfigureFiles(ConfigureFields):
             # A screen that is new becomes visible twice.
             self._has_begun = True
             self.start(self._begin_with(run_id, text, title), group="begin")
-        elif self.focused is None:
+            return
+        self.look_again()
+        if self.focused is None:
             self.focus_view()
 
     async def _begin_with(self, run_id: str, text: str, title: str = "") -> None:

@@ -1,6 +1,7 @@
 """What the screen Configure shows, and how form, text and draft are kept in step."""
 
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
@@ -22,15 +23,17 @@ from heimdall_console.widgets.form_rows import ascii_text
 from heimdall_console.widgets.link_line import LinkLine, Piece
 from heimdall_console.widgets.preflight_panel import PreflightPanel
 from heimdall_console.widgets.text_field import TextField
-from training_core.contract.errors import HeimdallError
+from training_core.contract.errors import ConfigProblem, HeimdallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from textual.timer import Timer
 
     from heimdall_console.config_document import ConfigDocument
     from heimdall_console.config_drafts import DraftKeeper
+    from heimdall_console.dataset_check import NamedDataset
+    from heimdall_console.job_rows import JobRow
     from heimdall_console.widgets.form_messages import FormFolded, FormPicked, FormTyped
 
 _BOTH, _PANEL_BESIDE, _ALL = 160, 100, 220
@@ -61,6 +64,7 @@ class ConfigureView(BaseScreen):
         """Text of what was tried last, which the panel is about."""
         self._folded: frozenset[str] = frozenset()
         self._only_changed = False
+        self._looked_for: NamedDataset | None = None
         self._read_timer: Timer | None = None
         self._keep_timer: Timer | None = None
 
@@ -125,7 +129,7 @@ class ConfigureView(BaseScreen):
 
     def take_document(self, document: "ConfigDocument") -> None:
         """Show another document."""
-        self.document = document
+        self.document, self._looked_for = document, None
         self.editor.load_text(document.text)
         self.form.end_edit()
         self.show_document()
@@ -143,8 +147,47 @@ class ConfigureView(BaseScreen):
         self.editor.mark_lines({p.line for p in document.problems if p.line is not None})
         self.panel.mark_outdated(bool(self.tried_text) and self.tried_text != document.text)
         self.show_summary()
+        self._look_for_dataset(document)
         if self._keep_timer is None:
             self._keep_timer = self.set_timer(_KEEP_AFTER_S, self._keep_draft)
+
+    def jobs_changed(self, jobs: "Sequence[JobRow]") -> None:
+        """A job may have made the dataset that was missing."""
+        if self.document is not None and self.document.problem_of("data"):
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Look at the disk again: what was missing may be there by now."""
+        self._looked_for = None
+        if self.document is not None:
+            self._look_for_dataset(self.document)
+
+    def _look_for_dataset(self, document: "ConfigDocument") -> None:
+        """Say at the field where what it names is not there."""
+        from heimdall_console.dataset_check import dataset_problems, named_dataset
+
+        named, home = named_dataset(document), self.console_app.home
+        if named is None or named == self._looked_for:
+            return
+        self._looked_for = named
+        jobs = self.console_app.jobs or ()
+        being_made = {
+            Path(str(job.arguments.get("target", ""))) for job in jobs if not job.status.has_ended
+        }
+
+        def take(problems: "tuple[ConfigProblem, ...]") -> None:
+            before = document.problems
+            document.judge(named.about, problems)
+            if document is self.document and document.problems != before:
+                self.show_document()
+
+        self.run_in_thread(
+            lambda: dataset_problems(named, home, being_made),
+            take,
+            on_error=self.console_app.remember_error,
+            group="dataset",
+            exclusive=True,
+        )
 
     def _keep_draft(self) -> None:
         self._keep_timer = None
@@ -285,7 +328,8 @@ class ConfigureView(BaseScreen):
         wrong = document.problem_of(field.key)
         text = Text(no_wrap=False)
         if wrong:
-            text.append(self._shown(f"{plain(wrong)}. "), colors.get("error", ""))
+            end = " " if wrong.endswith("?") else ". "
+            text.append(self._shown(f"{plain(wrong)}{end}"), colors.get("error", ""))
         text.append(self._shown(field.help), colors.get("foreground", ""))
         told = [field.limits] if field.limits else []
         told += [field.unit] if field.unit else []

@@ -118,9 +118,14 @@ def _checked(home: Path, plan: Plan, source: Path | None) -> Config:
     return config
 
 
+def advice(error: HeimdallError) -> str:
+    """What failed and what to do, as it stands at a field."""
+    parts = [text[:1].lower() + text[1:] for text in (error.what, error.action) if text]
+    return "; ".join(parts)
+
+
 def _blamed(key: str, error: HeimdallError) -> ConfigError:
-    message = f"{error.what}: {error.why}" if error.why else error.what
-    blamed = ConfigError([ConfigProblem(key, message)])
+    blamed = ConfigError([ConfigProblem(key, advice(error))])
     blamed.what, blamed.why = error.what, error.why
     blamed.action = error.action or blamed.action
     return blamed

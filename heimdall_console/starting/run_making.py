@@ -95,10 +95,8 @@ def absolute_paths(config: Config, source: Path | None, home: Path) -> Config:
                 unharmed="Nothing was started",
                 action="Name one in data.dataset; on the command line, --data-dir DATASET does so",
             )
-        beside = source.absolute().parent / data.dataset if source else None
-        by_config = beside is not None and (beside / "dataset.toml").is_file()
-        given = beside if by_config and not Path(data.dataset).exists() else data.dataset
-        data = data.model_copy(update={"dataset": str(resolve_dataset(str(given), home))})
+        found = find_dataset(data.dataset, source, home)
+        data = data.model_copy(update={"dataset": str(found)})
     network = model.localization_net
     if network.weights:
         weights = {"weights": _absolute(network.weights, source)}
@@ -112,6 +110,23 @@ def absolute_paths(config: Config, source: Path | None, home: Path) -> Config:
     return config.model_copy(
         update={"data": data, "model": model, "checkpoint": checkpoint.model_copy(update=places)}
     )
+
+
+def find_dataset(name: str, source: Path | None, home: Path) -> Path:
+    """The directory of a dataset.
+
+    Args:
+        name: A path, or a name under the home.
+        source: File that a relative path may be relative to.
+        home: Where datasets lie by name.
+
+    Raises:
+        DatasetError: There is none; the message names the nearest that exist.
+    """
+    beside = source.absolute().parent / name if source else None
+    by_config = beside is not None and (beside / "dataset.toml").is_file()
+    given = beside if by_config and not Path(name).exists() else name
+    return resolve_dataset(str(given), home)
 
 
 def config_hash(config: Config) -> str:

@@ -25,6 +25,7 @@ from heimdall_console.tour.recording import (
     read_recording,
 )
 from heimdall_console.tour.run_writing import RunWriter
+from tests.console.programs import write_dataset
 from training_core.contract.home import ensure_folder, queue_folder
 from training_core.contract.run_dir import RunDir
 
@@ -74,6 +75,7 @@ def make_recorded_home(home: Path) -> RecordedHome:
         "running": NOW - 150.0,
         "queued": NOW - 60.0,
     }
+    write_dataset(home / "datasets" / "campus", "campus")
     ids = {
         name: f"2026112{'3' if name == 'finished' else '4'}-1600{place:02d}-000{place:03x}"
         for place, name in enumerate(starts)
@@ -147,12 +149,18 @@ def _write(
 
 
 def _keep_to_itself(run: RunDir) -> None:
-    """Nothing is published: a console would start a publisher for what has ended."""
+    """Nothing is published: a console would start a publisher for what has ended.
+
+    The dataset is one of this home wherever that lies.
+    """
     config = run.config_path.read_text()
-    assert "[tracking]\nenabled = true" in config
-    run.config_path.write_text(
-        config.replace("[tracking]\nenabled = true", "[tracking]\nenabled = false")
-    )
+    for before, after in (
+        ("[tracking]\nenabled = true", "[tracking]\nenabled = false"),
+        (f'"{SHOWN_HOME}/datasets/campus"', '"campus"'),
+    ):
+        assert before in config
+        config = config.replace(before, after)
+    run.config_path.write_text(config)
 
 
 def _make_hostile(run: RunDir) -> None:

@@ -20,6 +20,7 @@ from heimdall_console.config_drafts import DraftKeeper, drafts_folder
 from heimdall_console.config_edits import with_value, without_value
 from heimdall_console.config_fields import config_fields, config_sections, toml_literal
 from heimdall_console.config_offers import beginning_offers, checkpoint_offers, dataset_offers
+from heimdall_console.dataset_check import dataset_problems, named_dataset
 from heimdall_console.run_index import list_runs
 from heimdall_console.starting.launching import Plan, launch
 from heimdall_console.starting.run_making import config_hash, make_run
@@ -221,6 +222,72 @@ def test_what_would_be_refused_is_blamed_on_its_key(parent: RunDir, isolated_hom
         assert [problem.key for problem in caught.value.problems] == [key]
         assert caught.value.unharmed
     assert len(list_runs(isolated_home)) == 1
+
+
+def test_what_the_disk_lacks_is_said_before_anything_is_tried(isolated_home: Path) -> None:
+    """A dataset that is not there, or has no such split, with what to do, at its key and line."""
+    write_dataset(isolated_home / "datasets" / "campus")
+    beside = isolated_home / "plans"
+    write_dataset(beside / "near")
+    file = beside / "mine.toml"
+
+    def judged(data: str) -> list[tuple[str, str, int | None]]:
+        file.write_text(f"[run]\nseed = 7\n[data]\n{data}\n")
+        ours = ConfigDocument(file_origin(file))
+        named = named_dataset(ours)
+        if named is not None:
+            ours.judge(named.about, dataset_problems(named, isolated_home))
+        return [(found.key, found.message, found.line) for found in ours.problems]
+
+    assert judged("dataset = 'campsu'") == [
+        ("data.dataset", "there is no dataset campsu; did you mean campus?", 4)
+    ]
+    assert judged("dataset = 'xyz'") == [
+        ("data.dataset", "there is no dataset xyz; datasets known by name: campus", 4)
+    ]
+    assert judged("dataset = 'campus'\nsplit = 'nowhere'") == [
+        (
+            "data.split",
+            "no such split in this dataset; it has grid, place, track, date, random",
+            5,
+        )
+    ]
+    # What is right, and what is looked for by nobody here.
+    assert judged("dataset = 'campus'\nsplit = 'grid'") == []
+    assert judged("dataset = 'near'") == [], "it lies beside the file"
+    assert judged("dataset = ''") == []
+    own_data = judged("dataset = 'campsu'\nclass = 'my.package:Data'")
+    assert not any("there is no dataset" in said for _, said, _ in own_data), "it is not used"
+    # What is no text is said by the schema alone.
+    assert [key for key, _, _ in judged("dataset = 7")] == ["data.dataset"]
+
+
+def test_what_the_disk_lacks_stays_as_long_as_it_is_named(isolated_home: Path) -> None:
+    ours = document()
+    dataset = config_fields()["data.dataset"]
+
+    def judge() -> None:
+        named = named_dataset(ours)
+        assert named is not None
+        ours.judge(named.about, dataset_problems(named, isolated_home))
+
+    ours.set_typed(dataset, "campus")
+    judge()
+    assert "data synth" in ours.problem_of("data.dataset"), "there is none yet: how to make one"
+    named = named_dataset(ours)
+    assert named is not None
+    making = {isolated_home / "datasets" / "campus"}
+    (found,) = dataset_problems(named, isolated_home, making)
+    assert found.message == "is still being made; the jobs panel shows how far"
+    ours.set_typed(config_fields()["trainer.epochs"], "7")
+    assert ours.problem_of("data.dataset"), "another change does not make it right"
+    ours.set_typed(dataset, "campus2")
+    assert ours.problems == (), "nobody has looked for this one"
+    ours.undo()
+    assert ours.problem_of("data.dataset")
+    write_dataset(isolated_home / "datasets" / "campus")
+    judge()
+    assert ours.problems == ()
 
 
 def test_a_saved_document_is_the_file(parent: RunDir, isolated_home: Path, tmp_path: Path) -> None:

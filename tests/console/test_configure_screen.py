@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 from heimdall_console import launcher, queue
 from heimdall_console.app import HeimdallApp
 from heimdall_console.config_drafts import drafts_folder
+from heimdall_console.config_fields import config_fields
 from heimdall_console.queue import waiting
 from heimdall_console.run_index import list_runs
 from heimdall_console.screens.configure import ConfigureScreen
@@ -25,6 +26,7 @@ from heimdall_console.screens.dialogs.yes_no import YesNo
 from heimdall_console.starting.run_making import make_run
 from heimdall_console.widgets.choices import Choices
 from heimdall_console.widgets.key_hints import KeyHints
+from heimdall_console.widgets.link_line import LinkLine
 from tests.conftest import home_of
 from tests.console.programs import TIMEOUT_S, fake_command, write_dataset
 from training_core.contract.config import Config
@@ -32,6 +34,7 @@ from training_core.contract.run_dir import RunDir, find_run
 from training_core.contract.run_status import run_status
 
 SIZE = (120, 40)
+DATASET = config_fields()["data.dataset"]
 
 
 @pytest.fixture
@@ -84,6 +87,10 @@ async def set_field(pilot: Pilot[str], screen: ConfigureScreen, key: str, text: 
 
 def text_of(screen: ConfigureScreen, name: str) -> str:
     return str(screen.query_one(name, Static).render())
+
+
+def text_of_line(screen: ConfigureScreen, name: str) -> str:
+    return str(screen.query_one(name, LinkLine).render())
 
 
 def hints(screen: ConfigureScreen) -> str:
@@ -202,6 +209,37 @@ async def test_form_text_and_files_are_one_document(home: Path, tmp_path: Path) 
         assert "seed = 7" in file.read_text()
 
 
+async def test_a_dataset_that_is_not_there_says_so_at_its_field(home: Path) -> None:
+    """While it is typed, in the form and in the text; one that comes is found again."""
+    app = HeimdallApp(home, host="gpu-07")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await shown(pilot)
+        document = screen.document
+        assert document is not None
+        screen.change(lambda document: document.set_literal(DATASET, '"sit"'))
+        await until(pilot, lambda: document.problem_of("data.dataset"), "it is looked for")
+        screen.form.rows.go_to("data.dataset")
+        await pilot.pause()
+        said = "there is no dataset sit; did you mean site?"
+        assert text_of(screen, "#config-help").startswith(f"{said} Directory of the dataset")
+        assert "there is no dataset sit" in app.export_screenshot().replace("&#160;", " ")
+        assert "✗ 1 problem" in text_of_line(screen, "#config-title")
+
+        await pilot.press("t")
+        line = document.text.splitlines().index('dataset = "sit"') + 1
+        assert text_of(screen, "#config-help").strip() == f"line {line}: data.dataset: {said}"
+        assert screen.editor.get_line(line - 1).spans[-1].style.underline  # type: ignore[union-attr]  # a Style
+        await pilot.press("escape", "n")
+        assert screen.form.field is not None
+        assert screen.form.field.key == "data.dataset"
+
+        # It is made meanwhile; coming back to the screen is enough.
+        write_dataset(home / "datasets" / "sit")
+        await pilot.press("1", "2")
+        await until(pilot, lambda: not document.problems, "it is found")
+        assert "problem" not in text_of_line(screen, "#config-title")
+
+
 async def test_a_run_is_changed_launched_and_queued(home: Path) -> None:
     parent = find_run(home, "@last")
     app = HeimdallApp(home, host="gpu-07")
@@ -228,7 +266,7 @@ async def test_a_run_is_changed_launched_and_queued(home: Path) -> None:
             lambda: screen.document and screen.document.problem_of("data.dataset"),
             "it is refused",
         )
-        assert "There is no dataset" in screen.document.problem_of("data.dataset")
+        assert "there is no dataset" in screen.document.problem_of("data.dataset")
         assert screen.form.field is not None
         assert screen.form.field.key == "data.dataset"
         assert len(list_runs(home)) == 1

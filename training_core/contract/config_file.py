@@ -165,16 +165,16 @@ def _problems(error: ValidationError, source: ConfigSource) -> Iterator[ConfigPr
     if not any(isinstance(d.get("ctx", {}).get("error"), CombinationError) for d in details):
         # Fields were wrong, so the combinations were not looked at: look at the rest.
         pairs.extend(_combinations_of_the_rest(source.values, [path for path, _ in pairs]))
-    for path, message in sorted(pairs, key=lambda pair: _line(source, pair[0]) or 0):
+    for path, message in sorted(pairs, key=lambda pair: line_of(source, pair[0]) or 0):
         yield ConfigProblem(
             ".".join(path),
             message,
             "--set" if path in source.overridden else source.file,
-            _line(source, path),
+            line_of(source, path),
         )
 
 
-def _line(source: ConfigSource, path: KeyPath) -> int | None:
+def line_of(source: ConfigSource, path: KeyPath) -> int | None:
     """The line of a key, or of the nearest table that holds it."""
     if path in source.overridden or not source.lines:
         return None

@@ -14,6 +14,9 @@ from training_core.contract.home import datasets_folder
 SUMMARY_FILE = "summary.json"
 DATASET_FILE = "dataset.toml"
 TABLE_FILES = ("receivers.parquet", "sessions.parquet", "observations.parquet")
+BUILT_IN_SPLITS = ("place", "track", "date", "random")
+"""Splits that every dataset has; its own definition of such a name comes first."""
+_NEAREST = 3
 
 
 class _Record(BaseModel):
@@ -148,9 +151,9 @@ def resolve_dataset(name_or_path: str | Path, home: Path) -> Path:
             action="Import recordings with `heimdall-console data import`",
         )
     known = list_datasets(home)
-    near = difflib.get_close_matches(text, known, n=1)
+    near = difflib.get_close_matches(text, known, n=_NEAREST)
     if near:
-        action = f"Did you mean {near[0]}?"
+        action = f"Did you mean {' or '.join(near)}?"
     elif known:
         action = f"Datasets known by name: {', '.join(known[:10])}"
     else:

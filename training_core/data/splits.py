@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import orjson
 
+from training_core.contract.datasets import BUILT_IN_SPLITS
 from training_core.contract.errors import DatasetError
 from training_core.data.blocks import Blocks, IndexArray, blocks_of
 from training_core.data.info import SplitDefinition
 from training_core.data.store import SessionStore
 from training_core.data.tables import float_column
 from training_core.radio.geo import is_position
-
-BUILT_IN = ("place", "track", "date", "random")
-"""Splits that every dataset has; its own definition of such a name comes first."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +101,17 @@ def labeled_rows(store: SessionStore) -> IndexArray:
 
 def split_names(store: SessionStore) -> list[str]:
     """Every split that can be asked for by name."""
-    return [*store.info.splits, *(name for name in BUILT_IN if name not in store.info.splits)]
+    return [
+        *store.info.splits,
+        *(name for name in BUILT_IN_SPLITS if name not in store.info.splits),
+    ]
 
 
 def _definition(store: SessionStore, name: str) -> SplitDefinition:
     own = store.info.splits.get(name)
     if own is not None:
         return own
-    if name in BUILT_IN:
+    if name in BUILT_IN_SPLITS:
         return SplitDefinition.model_validate({"by": name})
     raise DatasetError(
         f"The dataset {store.info.name} has no split {name}",

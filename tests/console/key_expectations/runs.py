@@ -1,5 +1,6 @@
 """What the keys of the screen Runs do."""
 
+import shutil
 from typing import Any
 from unittest.mock import patch
 
@@ -291,6 +292,7 @@ async def _(s: Session, key: str) -> None:
 
 @expects("runs.quickstart")
 async def _(s: Session, key: str) -> None:
+    shutil.rmtree(s.app.home / "datasets" / "campus")
     await s.press(key)
     await s.goes_to("configure")
     assert [kind for kind, _ in s.app.asked] == ["synth"]
