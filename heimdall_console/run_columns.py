@@ -124,7 +124,9 @@ def _source(row: "RunRow", context: Context) -> str:
 
 def _note(row: "RunRow", context: Context) -> str:
     """Drawn as a sparkline by the table; of a run that failed, why."""
-    return row.reason if row.status in ("failed", "crashed", "killed") else ""
+    if row.reason and row.status in ("failed", "crashed", "killed"):
+        return row.reason
+    return row.wrong
 
 
 def _plain_field(name: str) -> tuple[Callable[..., str], Callable[..., Value]]:
@@ -215,7 +217,7 @@ BUILTIN_COLUMNS: Final[dict[str, Column]] = {
         _column(
             SPARKLINE_ID,
             "curve",
-            "the metric over its steps; why it failed",
+            "the metric over its steps; why it failed, or what is odd in MLflow",
             (_note, lambda row, c: c.figures.value(row, c.metric, "last") if c.metric else None),
             12,
             drops=4,

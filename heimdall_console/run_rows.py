@@ -37,6 +37,7 @@ class RunRow:
         metrics: Last values as MLflow has them.
         at_best: Metrics of the best checkpoint.
         params: The configuration, flat; of a local run once it has been read.
+        wrong: What MLflow holds of it that cannot be; empty where all is in order.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class RunRow:
         "tags",
         "text",
         "user",
+        "wrong",
     )
 
     def __init__(self, key: str) -> None:
@@ -94,6 +96,7 @@ class RunRow:
         self.tags: Mapping[str, str] = {}
         self.parent_run_id = ""
         self.parent_mlflow_id = ""
+        self.wrong = ""
         self.text = ""
         """Lower case; what a bare word of a query is looked for in."""
 
@@ -302,6 +305,7 @@ def _fill_tracked(row: RunRow, tracked: Mapping[str, Any]) -> None:
     row.params, row.tags = tracked["params"], tags
     row.parent_mlflow_id = tags.get(_PARENT_TAG, "")
     row.parent_run_id = tags.get("heimdall.parent", "")
+    row.wrong = f"Odd in MLflow: {tracked['wrong']}" if tracked.get("wrong") else ""
 
 
 def _seconds(time_ms: object) -> float | None:

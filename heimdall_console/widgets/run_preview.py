@@ -79,6 +79,8 @@ def _facts(row: "RunRow", context: Context, colors: dict[str, str]) -> Renderabl
     if row.reason:
         bad = colors.get("error", "") if row.status in ("failed", "crashed", "killed") else ""
         parts.append(Text(_cut(row.reason), bad))
+    if row.wrong:
+        parts.append(Text(_cut(row.wrong), colors.get("warning", "")))
     parts.append(_grid(_places(row), muted))
     values = _values(row, context)
     if values:

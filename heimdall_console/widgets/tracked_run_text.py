@@ -54,6 +54,8 @@ def facts_text(row: "RunRow", full: Mapping[str, Any], colors: Colors) -> Render
     tags = {**row.tags, **(full.get("tags") or {})}
     metrics = full.get("metrics") or dict(row.metrics)
     parts: list[RenderableType] = [_grid([pair for pair in places if pair[1]], colors)]
+    if row.wrong:
+        parts.insert(0, Text(plain(row.wrong), colors.get("warning", "")))
     for heading, values in (
         ("parameters", {**row.params, **(full.get("params") or {})}),
         ("last values", {key: metric(key, float(value)) for key, value in metrics.items()}),

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -16,7 +17,14 @@ import pytest
 
 from heimdall_console.sources.tracking_reader import TrackingReader
 from tests.publishing.runs import embedded
-from tests.publishing.servers import GuardedServer, wait_until
+from tests.publishing.servers import (
+    GuardedServer,
+    end_group,
+    free_port,
+    listens,
+    mlflow_server,
+    wait_until,
+)
 from training_core.contract.errors import TrackingError
 
 if TYPE_CHECKING:
@@ -257,3 +265,68 @@ def test_tables_of_another_schema_are_left_to_mlflow(home: Path) -> None:
         every(reader, "runs", "runs")
     assert "cannot be used" in refused.value.what
     wait_until(lambda: os.path.exists(home / "mlflow.db"), 1, "the file, which stays")
+
+
+def spoil(database: Path, run_id: str) -> None:
+    """Put texts where MLflow keeps numbers, as an editor of the file can."""
+    with sqlite3.connect(database) as connection:
+        for table in ("latest_metrics", "metrics"):
+            changes = f"UPDATE {table} SET value = 'abc' WHERE run_uuid = ? AND step >= 18"
+            connection.execute(changes, (run_id,))
+        connection.execute(
+            "UPDATE metrics SET step = 'x' WHERE run_uuid = ? AND step = 3", (run_id,)
+        )
+        connection.execute(
+            "UPDATE runs SET end_time = 'later', name = CAST(x'ff' AS TEXT) WHERE run_uuid = ?",
+            (run_id,),
+        )
+    connection.close()
+
+
+def test_one_odd_run_says_what_is_odd_and_the_others_are_listed(home: Path, tmp_path: Path) -> None:
+    ids = log_runs(embedded(home), tmp_path)
+    spoil(home / "mlflow.db", ids[1])
+    with reading(home) as reader:
+        rows = {row["id"]: row for row in every(reader, "runs", "runs")}
+        history = reader.answer("history", run=ids[1], metrics=["loss"])
+        figures = reader.answer("figures", runs=[ids[1]], metric="loss")["figures"]
+    assert list(rows) == ids[::-1]
+    assert [bool(rows[run_id]["wrong"]) for run_id in ids] == [False, True, False]
+    odd = rows[ids[1]]
+    assert "its end is 'later', which is no time" in odd["wrong"]
+    assert "its metric loss is 'abc', which is no number" in odd["wrong"]
+    assert (odd["name"], odd["end_ms"], odd["metrics"]) == ("\ufffd", None, {})
+    assert history["values"][-2:] == ["NaN", "NaN"]
+    assert (len(history["steps"]), history["total"]) == (19, 20), "one has no place"
+    assert (figures["last"], figures["min_step"]) == (1 / 18, 17)
+
+
+def test_one_run_that_a_server_fails_at_hides_no_other(
+    home: Path, migrated_database: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    shutil.copyfile(migrated_database, folder / "server.db")
+    port = free_port()
+    process = mlflow_server(f"sqlite:///{folder}/server.db", folder / "artifacts", port)
+    try:
+        wait_until(lambda: listens(port), 60, "the MLflow server")
+        uri = f"http://127.0.0.1:{port}"
+        ids = log_runs(uri, tmp_path, count=9)
+        spoil(folder / "server.db", ids[3])
+        with reading(home, uri) as reader:
+            rows = every(reader, "runs", "runs")
+            changes = reader.answer("changes")
+            for run_id in ids:
+                spoil(folder / "server.db", run_id)
+            with pytest.raises(TrackingError, match="could not be listed") as failed:
+                every(reader, "runs", "runs")
+    finally:
+        end_group(process)
+    expected = [*ids[:3:-1], f"unreadable 2 after {ids[5]}", *ids[2::-1]]
+    assert [row["id"] for row in rows] == expected
+    assert "the server fails at this run" in rows[5]["wrong"]
+    assert not any(row["wrong"] for row in rows if row["id"] in ids)
+    assert changes["gone"] == []
+    assert {row["id"] for row in changes["runs"]} <= set(ids)
+    assert "its own log says why" in failed.value.why, "what fails at all of them is ill itself"

@@ -9,13 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from training_core.contract.errors import TrackingError
-from training_core.publishing.tracking_reader_rows import (
-    LEFT_OUT_TAGS,
-    Row,
-    cut,
-    plain_number,
-    time_ms,
-)
+from training_core.publishing.tracking_reader_rows import Row, make_row
 
 _FIRST_PAGE, _PAGE = 200, 500
 _BUSY_S: Final = 3.0
@@ -47,7 +41,7 @@ class DatabaseRuns:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
-        self._known: dict[str, Seen] = {}
+        self._known: dict[Any, Seen] = {}
 
     def pages(self) -> Iterator[list[Row]]:
         """Every run, the newest first; the first page is small.
@@ -89,10 +83,12 @@ class DatabaseRuns:
             rows: list[Row] = []
             for begin in range(0, len(changed), _PAGE):
                 rows += self._rows(changed[begin : begin + _PAGE])
-        return rows, [run_id for run_id in known if run_id not in self._known]
+        return rows, [str(run_id) for run_id in known if run_id not in self._known]
 
-    def points(self, run_id: str, key: str) -> list[tuple[int, int, float]]:
+    def points(self, run_id: str, key: str) -> list[Seen]:
         """One metric of a run, by step: step, milliseconds since 1970, value.
+
+        SQLite takes any type in any column: each of the three may be something else.
 
         Raises:
             OtherSchemaError: The tables are not as expected.
@@ -118,33 +114,20 @@ class DatabaseRuns:
 
     def _rows(self, runs: Sequence[Seen]) -> list[Row]:
         ids = [run[0] for run in runs]
-        rows: dict[str, Row] = {
-            run[0]: {
-                "id": run[0],
-                "name": cut(run[1]),
-                "experiment": cut(run[2]),
-                "status": run[3],
-                "start_ms": time_ms(run[4]),
-                "end_ms": time_ms(run[5]),
-                "user": cut(run[6]),
-                "params": {},
-                "tags": {},
-                "metrics": {},
-            }
-            for run in runs
-        }
+        found: dict[str, dict[Any, dict[Any, Any]]] = {}
         for table in ("params", "tags"):
+            of_runs = found[table] = {run_id: {} for run_id in ids}
             for run_id, key, value in self._of_runs(f"run_uuid, key, value FROM {table}", ids):
-                if key not in LEFT_OUT_TAGS:
-                    rows[run_id][table][cut(key)] = cut(value)
+                of_runs[run_id][key] = value
+        metrics = found["metrics"] = {run_id: {} for run_id in ids}
         for run_id, key, value, is_nan in self._of_runs(
             "run_uuid, key, value, is_nan FROM latest_metrics", ids
         ):
-            rows[run_id]["metrics"][cut(key)] = plain_number(math.nan if is_nan else value)
-        for row in rows.values():
-            row["name"] = row["name"] or row["tags"].get("mlflow.runName", "")
-            row["user"] = row["user"] or row["tags"].get("mlflow.user", "")
-        return list(rows.values())
+            metrics[run_id][key] = math.nan if is_nan else value
+        return [
+            make_row(*run, **{what: of_runs[run[0]] for what, of_runs in found.items()})
+            for run in runs
+        ]
 
     def _of_runs(self, what: str, ids: list[str]) -> list[Seen]:
         marks = ",".join("?" * len(ids))
@@ -163,6 +146,8 @@ class DatabaseRuns:
                     timeout=_BUSY_S,
                     check_same_thread=False,
                 )
+                # One text that is no UTF-8 would end the look at all of them.
+                self._connection.text_factory = lambda text: text.decode(errors="replace")
             return self._connection.execute(sql, arguments).fetchall()
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) in _BUSY:

@@ -1,7 +1,7 @@
 """Metric points of an MLflow run, thinned where there are more than a chart can use."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from training_core.publishing.tracking_reader_database import OtherSchemaError
@@ -16,30 +16,46 @@ Point = tuple[int, int, float]
 """Step, milliseconds since 1970, value."""
 
 
-def read_points(source: TrackingSource, run_id: str, key: str) -> list[Point]:
-    """Every point of one metric, by step.
+def read_points(source: TrackingSource, run_id: str, key: str) -> tuple[list[Point], int]:
+    """Every point of one metric, by step, and how many there are that have no step or time.
 
     Raises:
         TrackingError: The server refused or did not answer.
     """
     if source.is_empty:
-        return []
+        return [], 0
     if source.database is not None:
         try:
-            return source.database.points(run_id, key)
+            return _placed(source.database.points(run_id, key))
         except OtherSchemaError:
             source.database = None
     store = source.store()
     with store.explained(f"The history of {key[:100]} could not be read"):
         found = store.client.get_metric_history(run_id, key)
-    return sorted((m.step, m.timestamp, m.value) for m in found)
+    points, left_out = _placed((m.step, m.timestamp, m.value) for m in found)
+    return sorted(points), left_out
 
 
-def history_fields(points: Sequence[Point], most: int = MOST_POINTS) -> dict[str, Any]:
+def _placed(stored: Iterable[tuple[Any, Any, Any]]) -> tuple[list[Point], int]:
+    """The points that can be drawn, what is no number as NaN; and how many cannot be."""
+    points, left_out = [], 0
+    for step, milliseconds, value in stored:
+        if isinstance(step, int) and isinstance(milliseconds, int):
+            number = value if isinstance(value, int | float) else math.nan
+            points.append((step, milliseconds, number))
+        else:
+            left_out += 1
+    return points, left_out
+
+
+def history_fields(
+    points: Sequence[Point], left_out: int = 0, most: int = MOST_POINTS
+) -> dict[str, Any]:
     """Columns of a metric's points for one answer; `total` says how many there are.
 
     Args:
         points: By step.
+        left_out: How many there are beside them that have no place.
         most: How many may stay.
     """
     kept = thinned(points, most)
@@ -47,7 +63,7 @@ def history_fields(points: Sequence[Point], most: int = MOST_POINTS) -> dict[str
         "steps": [step for step, _, _ in kept],
         "times_ms": [time_ms for _, time_ms, _ in kept],
         "values": [plain_number(value) for _, _, value in kept],
-        "total": len(points),
+        "total": len(points) + left_out,
         "is_thinned": len(kept) < len(points),
     }
 

@@ -7,7 +7,7 @@ from training_core.contract.errors import TrackingError
 from training_core.publishing.tracking_reader_artifacts import list_artifacts, preview_artifact
 from training_core.publishing.tracking_reader_database import OtherSchemaError
 from training_core.publishing.tracking_reader_points import figures, history_fields, read_points
-from training_core.publishing.tracking_reader_rows import plain_number, time_ms
+from training_core.publishing.tracking_reader_rows import plain_number, row_of, time_ms
 from training_core.publishing.tracking_reader_source import TrackingSource
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
         found = store.client.get_run(run_id)
         experiment = store.client.get_experiment(found.info.experiment_id)
     info, data = found.info, found.data
+    row = row_of(found, experiment.name)
     yield {
         "run": {
             "id": info.run_id,
@@ -66,7 +67,12 @@ def run(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
             "artifact_uri": info.artifact_uri,
             "params": dict(data.params),
             "tags": dict(data.tags),
-            "metrics": {key: plain_number(value) for key, value in data.metrics.items()},
+            "metrics": {
+                key: number
+                for key, value in data.metrics.items()
+                if (number := plain_number(value)) is not None
+            },
+            "wrong": row["wrong"],
         }
     }
 
@@ -74,14 +80,14 @@ def run(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
 def history(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     """`history`: the points of `metrics` of a run, one answer a metric."""
     for key in asked["metrics"]:
-        points = read_points(source, str(asked["run"]), str(key))
-        yield {"metric": key, **history_fields(points)}
+        points, left_out = read_points(source, str(asked["run"]), str(key))
+        yield {"metric": key, **history_fields(points, left_out)}
 
 
 def figures_of(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     """`figures`: last, smallest and largest `metric` of `runs`, with a few values for a sparkline."""
     for run_id in asked["runs"]:
-        points = read_points(source, str(run_id), str(asked["metric"]))
+        points, _ = read_points(source, str(run_id), str(asked["metric"]))
         yield {"run": run_id, "metric": asked["metric"], "figures": figures(points)}
 
 

@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 Row = dict[str, Any]
-"""A run: id, name, experiment, status, start_ms, end_ms, user, params, tags, metrics."""
+"""A run: id, name, experiment, status, start_ms, end_ms, user, params, tags, metrics, wrong.
+
+`wrong` says what MLflow holds of it that cannot be; empty where everything is in order.
+"""
 
 LONGEST_TEXT: Final = 300
 """Characters of a name, a parameter or a tag that a list carries."""
@@ -17,6 +20,7 @@ LEFT_OUT_TAGS: Final = frozenset(
 )
 """Tags that may be very long and that nobody filters by."""
 _LARGEST_DOUBLE: Final = 1.797e308
+_LONGEST_QUOTE: Final = 40
 
 
 def cut(text: object) -> str:
@@ -25,16 +29,18 @@ def cut(text: object) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 
-def cut_all(texts: Mapping[str, str]) -> dict[str, str]:
+def cut_all(texts: Mapping[Any, object]) -> dict[str, str]:
     """Names and values of a list, shortened, without those that are not for lists."""
     return {cut(k): cut(v) for k, v in texts.items() if k not in LEFT_OUT_TAGS}
 
 
-def plain_number(value: float) -> float | str:
-    """A value as it stands in JSON, as the run log writes it.
+def plain_number(value: object) -> float | str | None:
+    """A value as it stands in JSON, as the run log writes it; None for what is no number.
 
     MLflow stores an infinity as the largest double.
     """
+    if not isinstance(value, int | float):
+        return None
     if math.isnan(value):
         return "NaN"
     if abs(value) >= _LARGEST_DOUBLE:
@@ -47,18 +53,91 @@ def time_ms(value: object) -> float | None:
     return value if type(value) in (int, float) and math.isfinite(value) else None  # type: ignore[return-value, arg-type]  # a number
 
 
+def make_row(
+    run_id: object,
+    name: object,
+    experiment: object,
+    status: object,
+    start: object,
+    end: object,
+    user: object,
+    *,
+    params: Mapping[Any, object],
+    tags: Mapping[Any, object],
+    metrics: Mapping[Any, object],
+) -> Row:
+    """A row of what MLflow holds; a value of another type than its own is left out and named.
+
+    Other programs write to the same store, and SQLite takes a text for any number.
+    """
+    shown_tags = cut_all(tags)
+    numbers = {cut(key): plain_number(value) for key, value in metrics.items()}
+    wrong = [
+        f"its {which} is {quoted(value)}, which is no time"
+        for which, value in (("start", start), ("end", end))
+        if value is not None and time_ms(value) is None
+    ]
+    wrong += [
+        f"its metric {cut(key)} is {quoted(value)}, which is no number"
+        for key, value in metrics.items()
+        if numbers[cut(key)] is None
+    ]
+    return {
+        "id": str(run_id),
+        "name": cut(name) or shown_tags.get("mlflow.runName", ""),
+        "experiment": cut(experiment),
+        "status": cut(status),
+        "start_ms": time_ms(start),
+        "end_ms": time_ms(end),
+        "user": cut(user) or shown_tags.get("mlflow.user", ""),
+        "params": cut_all(params),
+        "tags": shown_tags,
+        "metrics": {key: value for key, value in numbers.items() if value is not None},
+        "wrong": cut("; ".join(wrong)),
+    }
+
+
+def quoted(value: object) -> str:
+    """What stands where something else should, short enough for a sentence."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+
+
 def row_of(run: "Run", experiment: str) -> Row:
     """The row of a run that MLflow's client gave."""
     info, data = run.info, run.data
-    return {
-        "id": info.run_id,
-        "name": cut(info.run_name),
-        "experiment": cut(experiment),
-        "status": info.status,
-        "start_ms": time_ms(info.start_time),
-        "end_ms": time_ms(info.end_time),
-        "user": cut(info.user_id or data.tags.get("mlflow.user")),
-        "params": cut_all(data.params),
-        "tags": cut_all(data.tags),
-        "metrics": {cut(key): plain_number(value) for key, value in data.metrics.items()},
-    }
+    return make_row(
+        info.run_id,
+        info.run_name,
+        experiment,
+        info.status,
+        info.start_time,
+        info.end_time,
+        info.user_id,
+        params=data.params,
+        tags=data.tags,
+        metrics=data.metrics,
+    )
+
+
+def unreadable_row(number: int, after: str, why: str) -> Row:
+    """A row for a run that the server fails to hand out, so that nothing of it is known.
+
+    Args:
+        number: Counted from 1 among those that stand together.
+        after: Id of the last run before them in the list.
+        why: What the server said.
+    """
+    row = make_row(
+        f"unreadable {number} after {after or 'nothing'}",
+        "(a run that cannot be read)",
+        "",
+        "unknown",
+        None,
+        None,
+        "",
+        params={},
+        tags={},
+        metrics={},
+    )
+    return {**row, "wrong": cut(f"the server fails at this run: {why}")}
