@@ -24,17 +24,20 @@ from training_core.publishing.inference import OnnxModel
 from training_core.publishing.jobs import predict, register
 from training_core.publishing.mlflow_store import MlflowStore
 from training_core.publishing.model_jobs import download, set_alias
-from training_core.publishing.object_store import open_object_store
 from training_core.publishing.publisher_state import read_state
 from training_core.publishing.registry import resolve_model
 
 pytestmark = pytest.mark.slow
 
 
-def version_tags(uri: str, name: str, version: int) -> Any:
+def client_of(uri: str) -> Any:
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(tracking_uri=uri, registry_uri=uri).get_model_version(name, str(version))
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def version_tags(uri: str, name: str, version: int) -> Any:
+    return client_of(uri).get_model_version(name, str(version))
 
 
 def add_export(run: RunDir, name: str = "site", alias: str = "challenger", seed: int = 3) -> Path:
@@ -144,15 +147,50 @@ def test_through_a_server_into_s3(
         dataset=home / "datasets" / "near",
         out=home / "out.csv",
         tracking_uri=mlflow_uri,
-        storage_endpoint=s3_server.endpoint,
-        bucket="published-models",
     )
-    assert predict(arguments)["version"] == 1
+    assert predict(arguments)["version"] == 1, "the version says where it is"
     (stored / "model.onnx").write_bytes(bytes((stored / "model.onnx").stat().st_size))
     assert predict(arguments)["version"] == 1, "the verified file of the cache is used"
     (home / "cache" / "models" / registered.sha256 / "model.onnx").unlink()
     with pytest.raises(StorageError, match="damaged in the object store"):
         predict(arguments)
+
+
+def test_a_version_in_s3_is_downloaded_where_its_run_is_not(
+    home: Path,
+    mlflow_uri: str,
+    s3_server: S3Server,
+    s3_keys: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "from-elsewhere"
+    registered = register(
+        RegisterArguments(
+            export=make_export(home / "export"),
+            name=name,
+            alias="champion",
+            tracking_uri=mlflow_uri,
+            storage_endpoint=s3_server.endpoint,
+            bucket="other-models",
+        )
+    )
+    tags = version_tags(mlflow_uri, name, 1).tags
+    assert tags["heimdall.storage_endpoint"] == s3_server.endpoint
+    arguments = DownloadArguments(
+        model=f"{name}@champion", target=tmp_path / "first", tracking_uri=mlflow_uri
+    )
+    download(arguments)
+    assert sha256_file(tmp_path / "first" / "model.onnx") == registered["sha256"]
+
+    # One that an earlier release registered.
+    client_of(mlflow_uri).delete_model_version_tag(name, "1", "heimdall.storage_endpoint")
+    again = arguments.model_copy(update={"target": tmp_path / "second"})
+    with pytest.raises(StorageError, match="nobody says on which server") as refused:
+        download(again)
+    assert "MLFLOW_S3_ENDPOINT_URL" in refused.value.action
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", s3_server.endpoint)
+    assert download(again)["files"] == len(list((tmp_path / "first").iterdir()))
 
 
 def test_a_store_that_refuses_delays_the_registration_only(
@@ -189,8 +227,7 @@ def test_a_store_that_refuses_delays_the_registration_only(
 
 def resolve(home: Path, reference: str) -> Any:
     tracking = MlflowStore.connect("", home)
-    objects = open_object_store(StorageSection(), home)
-    return resolve_model(reference, tracking, objects, home / "cache" / "models")
+    return resolve_model(reference, tracking, StorageSection(), home)
 
 
 def test_versions_count_up_and_an_alias_moves_forward_only_by_itself(home: Path) -> None:

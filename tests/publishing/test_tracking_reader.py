@@ -19,6 +19,7 @@ from heimdall_console.sources.tracking_reader import TrackingReader
 from tests.publishing.runs import embedded
 from tests.publishing.servers import (
     GuardedServer,
+    S3Server,
     end_group,
     free_port,
     listens,
@@ -330,3 +331,41 @@ def test_one_run_that_a_server_fails_at_hides_no_other(
     assert changes["gone"] == []
     assert {row["id"] for row in changes["runs"]} <= set(ids)
     assert "its own log says why" in failed.value.why, "what fails at all of them is ill itself"
+
+
+def test_artifacts_in_a_bucket_are_read_with_the_keys_of_publishing(
+    home: Path, s3_server: S3Server, s3_keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = client_of(embedded(home))
+    experiment = client.create_experiment("in s3", artifact_location="s3://artifacts/mlflow")
+    run_id = client.create_run(experiment).info.run_id
+    folder = s3_server.folder / "artifacts" / "mlflow" / run_id / "artifacts"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "values.json").write_text("[1]")
+    (folder / "big.txt").write_text("line\n" * 100_000)
+    (folder / "empty.txt").touch()
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", s3_server.endpoint)
+    with reading(home) as reader:
+        listed = reader.answer("artifacts", run=run_id)["artifacts"]
+        assert [(e["path"], e["is_folder"], e["size_bytes"]) for e in listed] == [
+            ("sub", True, None),
+            ("big.txt", False, 500_000),
+            ("empty.txt", False, 0),
+        ]
+        below = reader.answer("artifacts", run=run_id, folder="sub")["artifacts"]
+        assert [entry["path"] for entry in below] == ["sub/values.json"]
+        assert reader.answer("preview", run=run_id, path="sub/values.json")["kind"] == "json"
+        assert reader.answer("preview", run=run_id, path="empty.txt")["size_bytes"] == 0
+        shown = reader.answer("preview", run=run_id, path="big.txt")
+        assert (len(shown["text"]), shown["size_bytes"]) == (256 * 1024, 500_000)
+        for path in ("../../other", "none.txt", "sub"):
+            with pytest.raises(TrackingError):
+                reader.answer("preview", run=run_id, path=path)
+    monkeypatch.setenv("HEIMDALL_S3_SECRET_KEY", "another-one-of-twenty")
+    with reading(home) as reader, pytest.raises(TrackingError) as refused:
+        reader.answer("artifacts", run=run_id)
+    assert "HEIMDALL_S3_SECRET_KEY" in refused.value.action
+    monkeypatch.delenv("HEIMDALL_S3_SECRET_KEY")
+    with reading(home) as reader, pytest.raises(TrackingError) as refused:
+        reader.answer("artifacts", run=run_id)
+    assert "secret key is not set" in refused.value.why

@@ -6,7 +6,6 @@ from training_core.contract.home import home_path
 from training_core.contract.jobs import ModelReference
 from training_core.contract.sections import StorageSection
 from training_core.publishing.mlflow_store import MlflowStore
-from training_core.publishing.object_store import open_object_store
 from training_core.publishing.registry import ResolvedModel, resolve_model
 
 
@@ -28,6 +27,6 @@ def local_model(reference: ModelReference) -> ResolvedModel:
     return resolve_model(
         reference.model,
         MlflowStore.connect(reference.tracking_uri, home),
-        open_object_store(storage, home),
-        home / "cache" / "models",
+        storage,
+        home,
     )

@@ -25,6 +25,8 @@ _PLAIN_WORDS = {
     "ConnectTimeoutError": "The server could not be reached in time",
     "Connection refused": "Nothing listens at that address",
     "NameResolutionError": "The name of the server is not known",
+    "No module named 'boto3'": "The run's artifacts lie in a bucket: for writing there MLflow needs "
+    "boto3, unless its server passes them on (--serve-artifacts)",
     "too many 500 error responses": "The server failed (HTTP 500): its own log says why",
     "too many 503 error responses": "The server failed (HTTP 503): its own log says why",
 }

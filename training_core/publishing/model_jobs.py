@@ -43,15 +43,13 @@ def download(arguments: DownloadArguments, report: Report = no_report) -> dict[s
         TrackingError: There is no such model or alias, or MLflow did not answer.
     """
     from training_core.publishing.mlflow_store import MlflowStore
-    from training_core.publishing.object_store import open_object_store
     from training_core.publishing.registry_download import download_version
 
     home = home_path()
-    objects = open_object_store(_storage(arguments), home)
     report("connect", 0, None)
     tracking = MlflowStore.connect(arguments.tracking_uri, home)
     name, version, files = download_version(
-        arguments.model, tracking, objects, arguments.target, report
+        arguments.model, tracking, _storage(arguments), home, arguments.target, report
     )
     return {
         "name": name,

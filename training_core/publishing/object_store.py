@@ -29,8 +29,22 @@ class StoredObject:
     sha256: str
 
 
+@dataclass(frozen=True)
+class StoredEntry:
+    """What lies in a folder of a bucket."""
+
+    key: str
+    is_folder: bool
+    size_bytes: int | None
+
+
 class ObjectStore(Protocol):
     """A flat store of files by key; every upload is read back before it counts."""
+
+    endpoint: str
+    """Address of its server; empty where there is none."""
+    region: str
+    """Region of the bucket."""
 
     def uri(self, key: str) -> str:
         """Address of a key, for people and for tags."""
@@ -92,6 +106,8 @@ def model_key(name: str, version: int, file: str = "") -> str:
 
 class LocalObjectStore:
     """A folder: `<root>/<bucket>/<key>`."""
+
+    endpoint = region = ""
 
     def __init__(self, root: Path, bucket: str) -> None:
         self.folder = root / bucket

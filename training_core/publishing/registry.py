@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING
 from training_core.contract.errors import ExportError, StorageError, TrackingError
 from training_core.contract.files import sha256_file
 from training_core.contract.jobs import Report, no_report
+from training_core.contract.sections import StorageSection
 from training_core.publishing.mlflow_store import MlflowStore, RefusedError
 from training_core.publishing.model_metadata import ModelMetadata
-from training_core.publishing.object_store import MODEL_FILES, ObjectStore, model_key
+from training_core.publishing.object_store import (
+    MODEL_FILES,
+    ObjectStore,
+    model_key,
+    open_object_store,
+)
 from training_core.publishing.onnx_session import open_session, session_props
 from training_core.publishing.proof_report import read_proof
 from training_core.publishing.publisher_state import RegisteredVersion
+from training_core.publishing.version_store import place_of, place_tags
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-_STATUS, _SHA256, _URI = "heimdall.status", "heimdall.onnx_sha256", "heimdall.uri"
+_STATUS, _SHA256 = "heimdall.status", "heimdall.onnx_sha256"
 _REFERENCE = re.compile(r"^(?P<name>[^@]+)@(?P<alias>[^@]+)$")
 _NUMBERED = re.compile(r"^v?(\d+)$")
 
@@ -71,12 +78,13 @@ def register_export(
             )
     number = int(version.version)
     uri = objects.uri(model_key(name, number))
+    place = place_tags(uri, objects.endpoint, objects.region)
     if version.tags.get(_STATUS) != "ready":
         for done, file in enumerate(files):
             report(f"store {file}", done, len(files))
             objects.upload(export / file, model_key(name, number, file))
         with tracking.explained(f"Version {number} of {name} was not completed"):
-            for key, value in {_URI: uri, _STATUS: "ready"}.items():
+            for key, value in (place | {_STATUS: "ready"}).items():
                 tracking.client.set_model_version_tag(name, str(number), key, value)
     report("store", len(files), len(files))
     moved = _move_alias(tracking, name, alias, number, may_move_back)
@@ -103,7 +111,7 @@ class ResolvedModel:
 
 
 def resolve_model(
-    reference: str, tracking: MlflowStore, objects: ObjectStore, cache: Path
+    reference: str, tracking: MlflowStore, storage: StorageSection, home: Path
 ) -> ResolvedModel:
     """The file of a registered model: `name@alias`, `name@v3` or `name@latest`.
 
@@ -112,16 +120,17 @@ def resolve_model(
     Args:
         reference: What to look up.
         tracking: MLflow with its registry.
-        objects: Where the files are.
-        cache: Folder for downloads.
+        storage: Where the files are; without an endpoint, where the version says.
+        home: The home, for downloads and credentials.
 
     Raises:
         TrackingError: There is no such model or alias, or MLflow did not answer.
         StorageError: The file is missing or damaged in the object store.
     """
-    name, number, sha256 = complete_version(reference, tracking)
-    path = cache / sha256 / "model.onnx"
+    name, number, sha256, place = complete_version(reference, tracking, storage)
+    path = home / "cache" / "models" / sha256 / "model.onnx"
     if not (path.is_file() and sha256_file(path) == sha256):
+        objects = open_object_store(place, home)
         objects.download(model_key(name, number, "model.onnx"), path)
         if (found := sha256_file(path)) != sha256:
             path.unlink(missing_ok=True)
@@ -129,10 +138,13 @@ def resolve_model(
     return ResolvedModel(path, name, number)
 
 
-def complete_version(reference: str, tracking: MlflowStore) -> tuple[str, int, str]:
-    """Name, number and SHA-256 of the version of a reference, if its files are all stored.
+def complete_version(
+    reference: str, tracking: MlflowStore, storage: StorageSection
+) -> tuple[str, int, str, StorageSection]:
+    """Name, number, SHA-256 and store of the version of a reference, if its files are all stored.
 
     Raises:
+        StorageError: Nobody says where they are.
         TrackingError: There is no such model or alias, it is not complete, or MLflow did not
             answer.
     """
@@ -154,7 +166,8 @@ def complete_version(reference: str, tracking: MlflowStore) -> tuple[str, int, s
             unharmed="Nothing was changed",
             action="Register the export again, or choose another version",
         )
-    return name, number, sha256
+    place = place_of(f"Version {number} of {name}", dict(version.tags), storage)
+    return name, number, sha256, place
 
 
 def damaged(name: str, number: int, found: str, sha256: str) -> StorageError:

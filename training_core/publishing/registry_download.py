@@ -9,15 +9,17 @@ from pathlib import Path
 from training_core.contract.errors import StorageError
 from training_core.contract.files import fsync_folder, sha256_file
 from training_core.contract.jobs import Report, no_report
+from training_core.contract.sections import StorageSection
 from training_core.publishing.mlflow_store import MlflowStore
-from training_core.publishing.object_store import ObjectStore, model_key
+from training_core.publishing.object_store import model_key, open_object_store
 from training_core.publishing.registry import complete_version, damaged
 
 
 def download_version(
     reference: str,
     tracking: MlflowStore,
-    objects: ObjectStore,
+    storage: StorageSection,
+    home: Path,
     target: Path,
     report: Report = no_report,
 ) -> tuple[str, int, list[str]]:
@@ -26,7 +28,8 @@ def download_version(
     Args:
         reference: `name@alias`, `name@v3` or `name@latest`.
         tracking: MLflow with its registry.
-        objects: Where the files are.
+        storage: Where the files are; without an endpoint, where the version says.
+        home: The home, for its store and the credentials.
         target: The folder; it must not exist.
         report: Told which file is fetched.
 
@@ -37,7 +40,7 @@ def download_version(
         TrackingError: There is no such model or alias, or MLflow did not answer.
         StorageError: A file is missing or damaged in the object store, or the folder exists.
     """
-    name, number, sha256 = complete_version(reference, tracking)
+    name, number, sha256, place = complete_version(reference, tracking, storage)
     if target.exists():
         raise StorageError(
             f"{target} was not made",
@@ -45,6 +48,7 @@ def download_version(
             unharmed="It was not changed, and nothing was fetched",
             action="Choose another folder",
         )
+    objects = open_object_store(place, home)
     prefix = model_key(name, number)
     files = [key.removeprefix(prefix) for key in objects.keys(prefix)]
     files = [file for file in files if file and "/" not in file]

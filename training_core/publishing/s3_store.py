@@ -14,7 +14,7 @@ from training_core.contract.errors import StorageError
 from training_core.contract.files import replace_durably, sha256_file
 from training_core.contract.secrets import Credentials
 from training_core.contract.sections import StorageSection
-from training_core.publishing.object_store import StoredObject, etags
+from training_core.publishing.object_store import StoredEntry, StoredObject, etags
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -31,10 +31,11 @@ _ALREADY_MADE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 class S3ObjectStore:
     """One bucket behind an S3 endpoint."""
 
-    def __init__(self, client: "Minio", endpoint: str, bucket: str, timeout_s: float) -> None:
+    def __init__(self, client: "Minio", storage: StorageSection, timeout_s: float) -> None:
         self._client = client
-        self._endpoint = endpoint
-        self._bucket = bucket
+        self.endpoint = storage.endpoint
+        self.region = storage.region
+        self._bucket = storage.bucket
         self._timeout_s = timeout_s
         self._is_ready = False
 
@@ -86,7 +87,7 @@ class S3ObjectStore:
                 unharmed=_UNHARMED,
                 action="Write it as http://host:port or https://host",
             ) from error
-        return cls(client, storage.endpoint, storage.bucket, timeout_s)
+        return cls(client, storage, timeout_s)
 
     def uri(self, key: str) -> str:
         """An `s3:` address."""
@@ -143,6 +144,35 @@ class S3ObjectStore:
             found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
             return sorted(entry.object_name for entry in found if entry.object_name)
 
+    def entries(self, folder: str) -> list[StoredEntry]:
+        """What lies in a folder of the bucket, and nothing below it.
+
+        Args:
+            folder: With a slash at its end; empty for the whole bucket.
+        """
+        with self._explained(f"{self.uri(folder)} was not listed"):
+            self._check_reachable()
+            found = self._client.list_objects(self._bucket, prefix=folder)
+            return [
+                StoredEntry(str(e.object_name).rstrip("/"), bool(e.is_dir), e.size)
+                for e in found
+                if e.object_name and e.object_name != folder
+            ]
+
+    def beginning(self, key: str, count: int) -> tuple[bytes, int]:
+        """The first bytes of an object, and its size."""
+        with self._explained(f"{self.uri(key)} was not read"):
+            self._check_reachable()
+            size = self._client.stat_object(self._bucket, key).size or 0
+            if not size:
+                return b"", 0
+            response = self._client.get_object(self._bucket, key, length=count)
+            try:
+                return response.read(count), size
+            finally:
+                response.close()
+                response.release_conn()
+
     def _remote_sha256(self, key: str) -> str:
         digest = hashlib.sha256()
         response = self._client.get_object(self._bucket, key)
@@ -177,7 +207,7 @@ class S3ObjectStore:
 
     def _check_reachable(self) -> None:
         """Fail within seconds where nothing listens; the long timeout is for slow transfers."""
-        address = urlsplit(self._endpoint)
+        address = urlsplit(self.endpoint)
         port = address.port or (443 if address.scheme == "https" else 80)
         with socket.create_connection((address.hostname or "", port), min(5.0, self._timeout_s)):
             pass
@@ -201,7 +231,7 @@ class S3ObjectStore:
         except (HTTPError, TimeoutError, ConnectionError, socket.gaierror) as error:
             raise StorageError(
                 what,
-                why=f"{self._endpoint} is not reachable or does not answer ({_cause(error)})",
+                why=f"{self.endpoint} is not reachable or does not answer ({_cause(error)})",
                 unharmed=_UNHARMED,
                 action="Check storage.endpoint and that the server runs; it is tried again later",
             ) from error
@@ -221,13 +251,13 @@ class S3ObjectStore:
                 "and what that key may do"
             )
         elif code == "NoSuchBucket" or (status == 404 and not code):
-            why = f"There is no bucket {self._bucket!r} at {self._endpoint}"
+            why = f"There is no bucket {self._bucket!r} at {self.endpoint}"
             action = "Check storage.bucket; an upload makes it when the key may"
         elif status == 404:
             why = "There is no such object"
             action = "Check the name and version; `storage.bucket` may be another"
         else:
-            why = f"{self._endpoint} answered {code or status}: {message}"
+            why = f"{self.endpoint} answered {code or status}: {message}"
             action = "Check storage.endpoint and the server's own log"
         return StorageError(what, why=why, unharmed=_UNHARMED, action=action)
 

@@ -11,6 +11,8 @@ import orjson
 from training_core.contract.errors import HeimdallError, TrackingError
 from training_core.contract.files import open_regular
 from training_core.publishing.mlflow_store import MlflowStore
+from training_core.publishing.object_store import StoredEntry
+from training_core.publishing.tracking_reader_bucket import bucket_of
 
 MOST_LISTED: Final = 2000
 _PREVIEW_BYTES: Final = 256 * 1024
@@ -18,35 +20,45 @@ _PREVIEW_BYTES: Final = 256 * 1024
 _LARGEST_DOWNLOAD_BYTES: Final = 16 * 1024 * 1024
 
 
-def list_artifacts(store: MlflowStore, run_id: str, folder: str) -> dict[str, Any]:
+def list_artifacts(store: MlflowStore, home: Path, run_id: str, folder: str) -> dict[str, Any]:
     """What a folder among the artifacts holds, folders first.
 
     Raises:
+        StorageError: The bucket that it lies in refused or did not answer.
         TrackingError: The server refused or did not answer.
     """
-    with store.explained("The artifacts could not be listed"):
-        found = store.client.list_artifacts(run_id, folder or None)
-    found.sort(key=lambda entry: (not entry.is_dir, entry.path))
+    bucket = bucket_of(_root(store, run_id), home)
+    if bucket is not None:
+        found = bucket.entries(folder)
+    else:
+        with store.explained("The artifacts could not be listed"):
+            found = [
+                StoredEntry(entry.path, entry.is_dir, entry.file_size)
+                for entry in store.client.list_artifacts(run_id, folder or None)
+            ]
+    found.sort(key=lambda entry: (not entry.is_folder, entry.key))
     entries = [
-        {"path": entry.path, "is_folder": entry.is_dir, "size_bytes": entry.file_size}
+        {"path": entry.key, "is_folder": entry.is_folder, "size_bytes": entry.size_bytes}
         for entry in found[:MOST_LISTED]
     ]
     return {"artifacts": entries, "left_out": max(0, len(found) - MOST_LISTED)}
 
 
-def preview_artifact(store: MlflowStore, run_id: str, path: str) -> dict[str, Any]:
+def preview_artifact(store: MlflowStore, home: Path, run_id: str, path: str) -> dict[str, Any]:
     """The beginning of a file, as text where it is text.
 
     Returns:
         `kind` (text, json, binary), `text`, `size_bytes`, `is_cut`.
 
     Raises:
+        StorageError: The bucket that it lies in refused or did not answer.
         TrackingError: The server refused or did not answer, or the file is too large.
     """
-    with store.explained("The run could not be looked up"):
-        root = _local_folder(store.client.get_run(run_id).info.artifact_uri)
-    if root is not None:
+    uri = _root(store, run_id)
+    if (root := _local_folder(uri)) is not None:
         content, size = _read_local(root, path)
+    elif (bucket := bucket_of(uri, home)) is not None:
+        content, size = bucket.beginning(path, _PREVIEW_BYTES)
     else:
         content, size = _download(store, run_id, path)
     is_cut = size > len(content)
@@ -61,6 +73,12 @@ def preview_artifact(store: MlflowStore, run_id: str, path: str) -> dict[str, An
         else:
             return {"kind": "json", "text": pretty.decode(), "size_bytes": size, "is_cut": False}
     return {"kind": "text", "text": text, "size_bytes": size, "is_cut": is_cut}
+
+
+def _root(store: MlflowStore, run_id: str) -> str:
+    """Address of the artifacts of a run."""
+    with store.explained("The run could not be looked up"):
+        return str(store.client.get_run(run_id).info.artifact_uri)
 
 
 def _local_folder(uri: str) -> Path | None:

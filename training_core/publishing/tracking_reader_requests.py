@@ -93,12 +93,13 @@ def figures_of(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
 
 def artifacts(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     """`artifacts`: what a `folder` among the artifacts of a run holds."""
-    yield list_artifacts(source.store(), str(asked["run"]), str(asked.get("folder") or ""))
+    folder = str(asked.get("folder") or "")
+    yield list_artifacts(source.store(), source.home, str(asked["run"]), folder)
 
 
 def preview(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
     """`preview`: the beginning of the artifact at `path`."""
-    yield preview_artifact(source.store(), str(asked["run"]), str(asked["path"]))
+    yield preview_artifact(source.store(), source.home, str(asked["run"]), str(asked["path"]))
 
 
 def versions(source: TrackingSource, asked: Asked) -> Iterator[Answer]:

@@ -32,7 +32,8 @@ class TrackingSource:
         """Address for MLflow; that of a server is without name and password."""
         self.shown_uri = _USERINFO.sub(r"\1", self.uri)
         """Address for people."""
-        self._home = home
+        self.home = home
+        """For the database and the credentials."""
         self._lock = threading.Lock()
         self._store: MlflowStore | None = None
         self._client_runs: ClientRuns | None = None
@@ -62,7 +63,7 @@ class TrackingSource:
             )
         with self._lock:
             if self._store is None:
-                self._store = MlflowStore.connect(self.uri, self._home)
+                self._store = MlflowStore.connect(self.uri, self.home)
             return self._store
 
     def client_runs(self) -> ClientRuns:
