@@ -79,31 +79,22 @@ class DetailPane(VerticalScroll, can_focus=True):
 
     def _drawn(self, title: str, sections: Sequence[Section]) -> RenderableType:
         colors = self.app.theme_variables
-        ascii_only = bool(getattr(self.app, "ascii_only", False))
-        parts: list[RenderableType] = (
-            [Text(_shown_text(title, ascii_only), "bold")] if title else []
-        )
+        parts: list[RenderableType] = [Text(_shown_text(title), "bold")] if title else []
         width = max((len(label) for _, pairs in sections for label, _ in pairs), default=0)
         for heading, pairs in sections:
             if not pairs:
                 continue
             if heading:
-                parts.append(
-                    Text(f"\n{_shown_text(heading, ascii_only)}", colors.get("accent", ""))
-                )
+                parts.append(Text(f"\n{_shown_text(heading)}", colors.get("accent", "")))
             table = Table.grid(padding=(0, 2, 0, 0), expand=True)
             table.add_column(width=min(width, 18), style=colors.get("muted", ""))
             table.add_column(ratio=1, overflow="fold")
             for label, value in pairs:
                 style = colors.get("error", "") if label in ("danger", "error") else ""
-                table.add_row(
-                    Text(_shown_text(label, ascii_only)),
-                    Text(_shown_text(value, ascii_only), style),
-                )
+                table.add_row(Text(_shown_text(label)), Text(_shown_text(value), style))
             parts.append(table)
         return Group(*parts)
 
 
-def _shown_text(text: str, ascii_only: bool) -> str:
-    text = plain(text, keep_lines=True)
-    return text.encode("ascii", "replace").decode() if ascii_only else text
+def _shown_text(text: str) -> str:
+    return plain(text, keep_lines=True)

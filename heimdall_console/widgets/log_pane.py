@@ -249,10 +249,7 @@ class LogPane(Cells, can_focus=True):
             style = "selected" if is_pointed else _STYLES[line.level]
             sheet.write(column + 10, row, fitted(line.kind, _KIND_WIDTH), style)
             column += 10 + _KIND_WIDTH + 2
-        text = line.text
-        if self.ascii_only:
-            text = text.replace("—", "-").encode("ascii", "replace").decode()
-        text = fitted(text, sheet.columns - column, ascii_only=self.ascii_only)
+        text = fitted(line.text, sheet.columns - column, ascii_only=self.ascii_only)
         plain_style = "muted" if line.level == "debug" else "plain"
         sheet.write(column, row, text, "selected" if is_pointed else plain_style)
         if self._search:

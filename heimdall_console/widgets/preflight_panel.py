@@ -158,7 +158,7 @@ class PreflightPanel(VerticalScroll):
 
     def _wrapped(self, sentence: str, indent: int, style: str, *, is_first: bool) -> Text:
         room = max(16, self.size.width - indent - 1)
-        pieces = textwrap.wrap(self._shown(sentence), room, break_on_hyphens=False) or [""]
+        pieces = textwrap.wrap(plain(sentence), room, break_on_hyphens=False) or [""]
         lead = "" if is_first else " " * indent
         text = Text()
         for place, piece in enumerate(pieces):
@@ -176,18 +176,12 @@ class PreflightPanel(VerticalScroll):
 
     def _doing(self) -> str:
         if self._doing_now is None:
-            return self._shown("at work …" if self._check_now else "starting a process …")
+            return "at work …" if self._check_now else "starting a process …"
         name, done, total = self._doing_now
         if name == self._check_now:
             name = "at work"
         share = f"  {100 * done // total} %" if total and done else f"  {count(done)}" * (done > 0)
-        return self._shown(f"{name}{share} …")
-
-    def _shown(self, text: str) -> str:
-        text = plain(text)
-        if not self.ascii_only:
-            return text
-        return text.replace("…", "...").encode("ascii", "replace").decode()
+        return plain(f"{name}{share} …")
 
     def _color(self, name: str) -> str:
         value = self.app.theme_variables.get(name, "")

@@ -287,7 +287,5 @@ class RecordTable(LineTable):
         """Blanks before a text and the text, together exactly `width` cells."""
         if cell_width(text) > width:
             text = shortened(text, width)
-        if self._ascii_only and not text.isascii():
-            text = text.replace("…", "~").encode("ascii", "replace").decode()
         blanks = " " * (width - cell_width(text))
         return (blanks, text) if is_right else ("", text + blanks)

@@ -116,7 +116,5 @@ class LineDrawing:
         """The text in exactly `width` cells."""
         if cell_width(text) > width:
             text = shortened(text, width)
-        if self._context.ascii_only and not text.isascii():
-            text = text.replace("…", "~").encode("ascii", "replace").decode()
         blanks = " " * (width - cell_width(text))
         return blanks + text if is_right else text + blanks
