@@ -151,13 +151,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         name="cursor_left",
         title="cursor left",
         keys="left",
-        help="Move the cursor of every chart and of the log to the left.",
+        help="Move the cursor of every chart and of the log to the left; esc drops it.",
     ),
     Action(
         name="cursor_right",
         title="cursor right",
         keys="right",
-        help="Move the cursor of every chart and of the log to the right.",
+        help="Move the cursor of every chart and of the log to the right; esc drops it.",
     ),
     Action(
         name="zoom_in",

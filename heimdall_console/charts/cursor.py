@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from heimdall_console.charts.canvas import Canvas
 from heimdall_console.charts.chart_legend import Legend, curve_style
 from heimdall_console.charts.chart_view import ChartView
 from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.number_text import value_text, x_text
-from heimdall_console.charts.picture import Sheet, fitted, text_width
+from heimdall_console.charts.picture import SPACE, Sheet, fitted, text_width
 from heimdall_console.charts.plot_area import PlotArea
+
+_LEAST_COLUMNS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def _write_values(
     *,
     ascii_only: bool,
 ) -> None:
-    """Write the readout beside the line, on the side with more room."""
+    """Write the readout beside the line, where it hides the least of what is drawn."""
     unit = f"{view.x_unit} " if view.x_unit not in ("time", "clock") else ""
     lines = [(f"{unit}{x_text(view.cursor_x or 0.0, view.x_unit)}", "cursor-label")]
     marks = {id(curve): mark for curve, mark in zip(curves, legend.marks, strict=True)}
@@ -85,13 +90,40 @@ def _write_values(
         text = f"{prefix}{value_text(found.value, view.y_scale)}"
         lines.append((text, curve_style(found.curve)))
     lines = lines[: area.rows]
-    is_left = column > area.columns // 2
-    room = column - 1 if is_left else area.columns - column - 2
-    width = min(max(text_width(text) for text, _ in lines), room)
-    if width < 3:
+    place = _free_place(sheet, area, column, max(text_width(text) for text, _ in lines), len(lines))
+    if place.width < _LEAST_COLUMNS:
         return
-    begin = area.column + (column - 1 - width if is_left else column + 2)
     for number, (text, style) in enumerate(lines):
-        shown = fitted(text, width, ascii_only=ascii_only)
-        padded = shown.rjust(width) if is_left else shown.ljust(width)
-        sheet.write(begin, area.row + number, padded, style)
+        shown = fitted(text, place.width, ascii_only=ascii_only)
+        spare = " " * (place.width - text_width(shown))
+        padded = spare + shown if place.is_left else shown + spare
+        sheet.write(area.column + place.begin, area.row + place.row + number, padded, style)
+
+
+class _Place(NamedTuple):
+    begin: int
+    row: int
+    width: int
+    is_left: bool
+
+
+def _free_place(sheet: Sheet, area: PlotArea, column: int, width: int, height: int) -> _Place:
+    """Beside the line in one of its four corners, the upper ones and the roomier side first.
+
+    Curves and names count as drawn, the grid does not; what is cut off counts as hidden, too.
+    """
+    corner = np.s_[area.row : area.row + area.rows, area.column : area.column + area.columns]
+    is_drawn = (sheet.codes[corner] != SPACE) & (sheet.styles[corner] != sheet.style("grid"))
+    sides = [False, True] if column <= area.columns // 2 else [True, False]
+
+    def place(is_left: bool, row: int) -> _Place:
+        room = column - 1 if is_left else area.columns - column - 2
+        shown = max(0, min(width, room))
+        return _Place(column - 1 - shown if is_left else column + 2, row, shown, is_left)
+
+    def hidden(found: _Place) -> int:
+        cells = is_drawn[found.row : found.row + height, found.begin : found.begin + found.width]
+        return int(cells.sum()) + height * (width - found.width)
+
+    corners = [place(is_left, row) for row in (0, area.rows - height) for is_left in sides]
+    return min(corners, key=hidden)

@@ -289,8 +289,15 @@ class CompareScreen(BaseScreen):
         self.query_one("#compare-table").focus()
 
     def go_back(self) -> bool:
-        """Go back to the list."""
-        self.dismiss()
+        """Drop the cursor, show the whole range again, or go back to the list."""
+        if self._view.cursor_x is not None:
+            self._view = replace(self._view, cursor_x=None)
+            self._draw()
+        elif self._view.x_range is not None:
+            self._view = replace(self._view, x_range=None)
+            self._draw()
+        else:
+            self.dismiss()
         return True
 
 

@@ -65,6 +65,7 @@ class LiveScreen(LiveWatching):
         self._timer: Timer | None = None
         self._status_shown = ""
         self._has_hardware_words = False
+        self._has_cursor = False
         self._trends: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     # Made of.
@@ -159,6 +160,7 @@ class LiveScreen(LiveWatching):
         """Draw charts and hardware."""
         views = self.views
         names = ordered_metrics(views, self.choices)
+        self._hint_at_cursor()
         self.grid.show(names, self._content)
         self._keep_focus()
         self._draw_bar(names)
@@ -182,6 +184,13 @@ class LiveScreen(LiveWatching):
                 self.arrange_parts()
             line = self.query_one("#live-hardware-line", Static)
             line.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=False)
+
+    def _hint_at_cursor(self) -> None:
+        """Say how the cursor goes away as long as there is one."""
+        has_cursor = self.choices.cursor_x is not None
+        if has_cursor != self._has_cursor:
+            self._has_cursor = has_cursor
+            self._arrange_hints()
 
     @on(events.DescendantBlur)
     def _keep_focus(self) -> None:

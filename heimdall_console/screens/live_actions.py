@@ -4,6 +4,7 @@ from typing import Final
 
 from textual.widgets import Input
 
+from heimdall_console.actions.action import Action
 from heimdall_console.run_lines import LEVELS, Level
 from heimdall_console.screens.live_chart_actions import LiveChartActions
 from heimdall_console.screens.live_run_actions import LiveRunActions
@@ -15,6 +16,13 @@ _SAID: Final[dict[Level, str]] = {
     "error": "Errors only",
     "debug": "All lines, with debugging",
 }
+_DROP_CURSOR: Final = Action(
+    name="back",
+    title="drop cursor",
+    keys="escape",
+    help="Take the cursor away; the log follows its end again.",
+    in_footer=True,
+)
 
 
 class LiveActions(LiveRunActions, LiveChartActions):
@@ -82,12 +90,12 @@ class LiveActions(LiveRunActions, LiveChartActions):
             self.query_one("#live-search", Input),
             self.query_one("#live-filter", Input),
         )
-        if self.grid.full_name:
+        if choices.cursor_x is not None:
+            self._drop_cursor()
+        elif self.grid.full_name:
             self.action_full_chart()
-        elif choices.cursor_x is not None or not self.log_pane.is_following:
-            choices.cursor_x = None
-            self.log_pane.action_follow()
-            self.draw_charts()
+        elif not self.log_pane.is_following:
+            self._drop_cursor()
         elif choices.x_range is not None:
             self.action_zoom_reset()
         elif search.value:
@@ -97,3 +105,13 @@ class LiveActions(LiveRunActions, LiveChartActions):
         else:
             return False
         return True
+
+    def _drop_cursor(self) -> None:
+        self.choices.cursor_x = None
+        self.log_pane.action_follow()
+        self.draw_charts()
+
+    def hinted_actions(self) -> list[Action]:
+        """What the footer shows; the way to drop the cursor comes first where there is one."""
+        hinted = super().hinted_actions()
+        return hinted if self.choices.cursor_x is None else [_DROP_CURSOR, *hinted]

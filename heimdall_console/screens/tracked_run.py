@@ -180,8 +180,15 @@ class TrackedRunScreen(BaseScreen):
         self.action_show_part(parts[(parts.index(self._part) + by) % len(parts)])
 
     def go_back(self) -> bool:
-        """Go back to the list."""
-        self.dismiss()
+        """Drop the cursor, show the whole range again, or go back to the list."""
+        if self._view.cursor_x is not None:
+            self._view = replace(self._view, cursor_x=None)
+            self._show_curves()
+        elif self._view.x_range is not None:
+            self._view = replace(self._view, x_range=None)
+            self._show_curves()
+        else:
+            self.dismiss()
         return True
 
     # Curves.

@@ -49,7 +49,7 @@ class MetricChart(Chart):
     """Shows curves; what is pointed at and asked for is posted, the owner decides what changes."""
 
     HELP: ClassVar[str] = (
-        "A click sets the cursor and another one removes it; the cursor follows the mouse. "
+        "A click sets the cursor, another one or escape removes it; it follows the mouse. "
         "The wheel zooms around the mouse, dragging moves the range."
     )
     BINDINGS: ClassVar[list[BindingType]] = [

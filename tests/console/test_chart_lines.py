@@ -1,6 +1,7 @@
 """A line chart shows what its numbers say, whatever they are."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from heimdall_console.charts.canvas import Symbols
 from heimdall_console.charts.chart_view import ChartView, Reference, frame_of
 from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.line_chart import area_of, draw_line_chart
-from heimdall_console.charts.picture import Picture
+from heimdall_console.charts.picture import SPACE, Picture
 
 ODD = [0.0, -0.0, 1e300, -1e300, 1.7e308, -1.7e308, 5e-324, -5e-324, math.nan, math.inf, -math.inf]
 VALUES = st.lists(st.one_of(st.sampled_from(ODD), st.floats()), max_size=40)
@@ -191,6 +192,35 @@ def test_the_cursor_reads_the_nearest_point_of_every_curve() -> None:
     assert "step 11" in drawn
     assert "2.5" in drawn
     assert "8.25" in drawn
+
+
+@pytest.mark.parametrize("cursor_x", [2.0, 30.0, 70.0, 97.0])
+@pytest.mark.parametrize("is_high", [False, True])
+def test_the_readout_hides_no_curve_and_no_axis(cursor_x: float, is_high: bool) -> None:
+    """It has a corner of its own beside the line; axes, curve and names stay as they were."""
+    x = np.arange(101)
+    # Above on both sides of the cursor and below far from it, or the other way around.
+    away = np.abs(x - cursor_x) > 40
+    curves = [Curve.of("a", x, np.where(away, 1.0, 9.0) if is_high else np.where(away, 9.0, 1.0))]
+    view = ChartView(y_range=(0.0, 10.0))
+    before = draw_line_chart(curves, view, 60, 14)
+    after = draw_line_chart(curves, replace(view, cursor_x=cursor_x), 60, 14)
+    assert f"step {cursor_x:.0f}" in text(after)
+    # One cell is the point itself.
+    lost = (before.codes != after.codes) & is_curve(before)
+    assert lost.sum() <= 1
+    area = area_of(curves, view, frame_of(curves, view), 60, 14)
+    assert area is not None
+    assert (before.codes[:, : area.column] == after.codes[:, : area.column]).all()
+    below = area.row + area.rows
+    assert (before.codes[below:] == after.codes[below:]).all()
+
+
+def is_curve(picture: Picture) -> npt.NDArray[np.bool_]:
+    """Which cells the curve is drawn in."""
+    series = [n for n, name in enumerate(picture.style_names) if name.startswith("series")]
+    found: npt.NDArray[np.bool_] = np.isin(picture.styles, series) & (picture.codes != SPACE)
+    return found
 
 
 @pytest.mark.parametrize("columns", [8, 30, 90])

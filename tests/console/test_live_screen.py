@@ -19,6 +19,7 @@ from heimdall_console.screens.dialogs.text_page import TextPage
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.live import LiveScreen
 from heimdall_console.widgets.chart import Chart
+from heimdall_console.widgets.key_hints import KeyHints
 from heimdall_console.widgets.metric_chart import MetricChart
 from tests.console.programs import FakeRun
 from training_core.contract.run_dir import RunDir
@@ -47,6 +48,10 @@ def live(app: HeimdallApp) -> LiveScreen:
 def text_of(screen: LiveScreen, selector: str) -> str:
     picture = screen.query_one(selector, Chart).picture
     return "\n".join(picture.lines()) if picture is not None else ""
+
+
+def hints(screen: LiveScreen) -> str:
+    return str(screen.query_one(KeyHints).render()).strip()
 
 
 def golden_run(home: Path, run_id: str = "20260314-101500-aaaaaa", name: str = "") -> RunDir:
@@ -158,6 +163,11 @@ async def test_the_view_is_changed_by_keys_and_remembered(
         assert chart.view.cursor_x is not None
         assert screen.query_one("#gpu-memory", MetricChart).view.cursor_x == chart.view.cursor_x
         assert screen.log_pane.pointed_line is not None
+        assert hints(screen).startswith("esc drop cursor"), "how it goes away"
+        await pilot.press("escape")
+        await until(pilot, lambda: chart.view.cursor_x is None, "it has gone")
+        assert screen.log_pane.is_following
+        assert "drop cursor" not in hints(screen)
         screen.log_pane.focus()
         await pilot.press("home")
         await pilot.press("j", "j", "j", "j")

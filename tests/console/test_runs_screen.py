@@ -188,7 +188,18 @@ async def test_a_session_of_looking_filtering_sorting_and_comparing(home: Path) 
         await pilot.press("d")
         await pilot.pause()
         assert compare.query_one(DataTable).row_count > len(names)
-        await pilot.press("right_square_bracket", "x", "L", "y", "escape")
+        await pilot.press("right_square_bracket", "x", "L", "y")
+        chart = compare.query_one(MetricChart)
+        chart.focus()
+        await pilot.press("left", "plus")
+        await until(pilot, lambda: chart.view.x_range is not None, "zoomed around the cursor")
+        # Escape takes back what only changes the view, then goes back.
+        await pilot.press("escape")
+        assert (chart.view.cursor_x is None, chart.view.x_range is None) == (True, False)
+        await pilot.press("escape")
+        assert (chart.view.cursor_x is None, chart.view.x_range is None) == (True, True)
+        assert app.screen is compare
+        await pilot.press("escape")
         await pilot.pause()
         assert len(app.screen_stack) == 1
 
