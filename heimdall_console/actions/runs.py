@@ -18,6 +18,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         title="filter",
         keys="slash",
         help="Show only some runs, such as lr>=1e-3 model:receiver_set_net | tag:baseline.",
+        command="runs list QUERY",
         in_footer=True,
     ),
     Action(

@@ -19,6 +19,7 @@ Examples:
 
 \b
   heimdall-console runs list --status running --status paused
+  heimdall-console runs list 'lr>=1e-3 model:receiver_set_net -state:failed'
   heimdall-console runs list --experiment campus --limit 10 --json
 """
 
@@ -46,6 +47,9 @@ def _experiments() -> list[str]:
 
 
 def list_all(
+    query: list[str] | None = typer.Argument(
+        None, help="Only runs that a query means, written as on the screen Runs."
+    ),
     status: list[str] | None = typer.Option(
         None, help="Only runs of this status; may be repeated.", autocompletion=_statuses
     ),
@@ -61,6 +65,7 @@ def list_all(
     from heimdall_console.owed_publishing import start_owed_publishers
     from heimdall_console.run_archive import archived_runs
     from heimdall_console.run_index import list_runs
+    from heimdall_console.run_selection import RunSelection
     from training_core.contract.errors import UsageError
     from training_core.contract.home import home_path
 
@@ -71,11 +76,18 @@ def list_all(
         )
     home = home_path()
     every = list_runs(home)
-    hidden = frozenset() if archived else archived_runs(home)
+    put_away = archived_runs(home)
+    text = " ".join(query or [])
+    selection = RunSelection(text, every, put_away) if text.strip() else None
+    if archived or (selection and selection.asks_for_archived):
+        hidden: frozenset[str] = frozenset()
+    else:
+        hidden = put_away
     runs = [
         run
         for run in every
         if run.info.id not in hidden
+        and (selection is None or selection.means(run.info.id))
         and (not status or run.status.value in status)
         and (experiment is None or run.info.experiment == experiment)
     ][:limit]

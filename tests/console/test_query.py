@@ -1,3 +1,5 @@
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +180,15 @@ def test_nothing_that_is_typed_raises_anything_but_a_query_error(text: str) -> N
     except QueryError as error:
         position = error.position
     assert 0 <= position <= len(text)
+
+
+def test_every_query_of_the_document_is_understood() -> None:
+    document = Path(__file__).parents[2] / "docs" / "queries.md"
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| `")]
+    written = [code for row in rows for code in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert len(written) > 25
+    params = {"data.batch_size": "256", "optimizer.learning_rate": "1", "dropout": "0.1"}
+    known = rows_of(tracked(0, params=params, metrics={"val/loss": 0.5, "val/median_m": 120.0}))
+    for text in written:
+        if "…" not in text:
+            Query(text, Names(known), FigureStore().value, NOW_S)

@@ -58,6 +58,26 @@ def test_the_list_can_be_filtered_and_a_pipe_gets_whole_names(
     assert heimdall("runs", "list", "--status", "done").returncode == 2
 
 
+def test_a_query_means_the_same_runs_as_on_the_screen(fake_run: MakeRun) -> None:
+    first, second = finished(fake_run, "first"), finished(fake_run, "second", crash_at=3)
+
+    def listed(*query: str) -> set[str]:
+        return {run["id"] for run in json.loads(heimdall("runs", "list", *query, "--json").stdout)}
+
+    both = {first.run.id, second.run.id}
+    assert listed("state:crashed") == {second.run.id}
+    assert listed("first", "|", "state:crashed") == both
+    assert listed("!state:crashed seed>=0") == {first.run.id}
+    assert listed("last(train/loss)>-1e9") == both
+    assert listed("min(train/loss)>1e9") == set()
+    heimdall("runs", "archive", first.run.id)
+    assert listed("first") == set()
+    assert listed("archived:yes") == {first.run.id}
+    wrong = heimdall("runs", "list", "losss<1")
+    assert wrong.returncode == 2
+    assert "losss" in wrong.stderr
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_list_drops_columns_before_it_cuts_values(width: int, fake_run: MakeRun) -> None:
     run = finished(fake_run, "a-name-that-does-not-fit-into-sixty-columns-of-a-terminal")
