@@ -145,6 +145,12 @@ class Services(App[str]):
         else:
             self.notify("Nothing has failed", markup=False)
 
+    def action_show_doctor(self) -> None:
+        """Say what of this machine is fit."""
+        from heimdall_console.screens.dialogs.doctor_page import DoctorPage
+
+        self.push_screen(DoctorPage(self.home, ascii_only=getattr(self, "ascii_only", False)))
+
     def action_choose_theme(self) -> None:
         """Choose colors."""
         from heimdall_console.screens.dialogs.theme_picker import ThemePicker

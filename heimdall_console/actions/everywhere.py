@@ -111,6 +111,13 @@ ACTIONS: Final[tuple[Action, ...]] = (
         help="Show the last error again, with its traceback.",
     ),
     Action(
+        name="show_doctor",
+        title="doctor",
+        keys="H",
+        help="Look at terminal, versions, home, queue, GPUs and servers; say what to do about it.",
+        command="doctor",
+    ),
+    Action(
         name="back",
         title="back",
         keys="escape",

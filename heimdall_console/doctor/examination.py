@@ -23,16 +23,21 @@ _FILES_S: Final = 20.0
 _GRACE_S: Final = 2.0
 
 
-def examine(home: Path, config: Path | None = None) -> Iterator[Group]:
+def examine(
+    home: Path,
+    config: Path | None = None,
+    terminal: Callable[[], TerminalView] = TerminalView.of_this_process,
+) -> Iterator[Group]:
     """Look at everything; groups come in their order, each as soon as it is known.
 
     Args:
         home: Where runs live.
         config: Configuration that names the services; that of the newest run when None.
+        terminal: Looks at the terminal.
     """
     looks: dict[str, tuple[float, Look]] = {
         # The terminal is asked first: while it is, nothing else may be written to it.
-        "terminal": (_FILES_S, lambda: terminal_findings(TerminalView.of_this_process())),
+        "terminal": (_FILES_S, lambda: terminal_findings(terminal())),
         "versions": (_FILES_S, package_findings),
         "home": (_FILES_S, lambda: home_findings(home)),
         "runs": (_FILES_S, lambda: work_findings(home)),

@@ -35,6 +35,8 @@ class TerminalView:
     """What the terminal said of itself."""
     tmux: Mapping[str, str] | None = None
     """Options of tmux, where there is one."""
+    was_asked: bool = True
+    """Whether the terminal was asked: while the console draws, nobody else may write to it."""
 
     @classmethod
     def of_this_process(cls) -> "TerminalView":
@@ -47,6 +49,18 @@ class TerminalView:
             ask_terminal(),
             ask_tmux(),
         )
+
+    @classmethod
+    def of_console(cls, size: tuple[int, int]) -> "TerminalView":
+        """Look at the terminal that the console draws on, and leave it alone.
+
+        Args:
+            size: Columns and rows, as the console knows them.
+        """
+        encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
+        environment = dict(os.environ)
+        tmux = ask_tmux()
+        return cls(size, encoding.lower(), _has_locale(), environment, None, tmux, was_asked=False)
 
 
 def terminal_findings(view: TerminalView) -> list[Finding]:
@@ -144,6 +158,13 @@ def _characters(view: TerminalView) -> Finding:
 
 def _answering(view: TerminalView) -> Finding:
     answers = view.answers
+    if not view.was_asked:
+        return Finding(
+            "answers",
+            "skipped",
+            "not asked while the console draws",
+            "`heimdall-console doctor` asks it",
+        )
     if answers is None:
         return Finding(
             "answers",
@@ -171,6 +192,8 @@ def _mouse(view: TerminalView) -> Finding:
     if has_mouse:
         return Finding("mouse", "ok", "reported")
     said = "it does not say" if has_mouse is None else "none is reported"
+    if not view.was_asked:
+        said = "not asked"
     return Finding("mouse", "skipped", f"{said}; every action has a key too")
 
 

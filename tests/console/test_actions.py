@@ -69,6 +69,7 @@ LOOKING = {
     ("checkpoints", "list"),
     ("checkpoints", "show"),
     ("config", "validate"),
+    ("doctor",),
     ("jobs", "list"),
     ("jobs", "show"),
     ("models", "list"),

@@ -4,11 +4,14 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pexpect
 import pytest
+from textual.widgets import Static
 
+from heimdall_console.app import HeimdallApp
 from heimdall_console.doctor.examination import examine
 from heimdall_console.doctor.finding import Finding, Group, worst
 from heimdall_console.doctor.gpus import findings_of
@@ -20,6 +23,7 @@ from heimdall_console.doctor.terminal import TerminalView, terminal_findings
 from heimdall_console.doctor.terminal_answers import Answers, parse_answers
 from heimdall_console.doctor.text import group_lines, verdict_line
 from heimdall_console.doctor.work import work_findings
+from heimdall_console.screens.dialogs.doctor_page import DoctorPage
 from heimdall_console.terminal import Terminal
 from tests.console.programs import heimdall, write_settings
 from tests.fake_driver import build_driver
@@ -224,3 +228,34 @@ def test_rows_fit_the_terminal_and_secrets_are_masked() -> None:
             assert "\n".join(lines).isascii()
     assert verdict_line([group], Terminal()).strip() == "1 failed, 1 warning, 1 in order"
     assert masked("s3+https://me:pw@host/x pw2", ["pw2"]) == "s3+https://****@host/x ****"
+
+
+def test_the_terminal_under_the_console_is_not_asked() -> None:
+    found = by_name(terminal_findings(TerminalView.of_console((120, 40))))
+    assert found["answers"].status == "skipped"
+    assert found["size"].text == "120 × 40"
+
+
+async def test_the_console_shows_what_the_command_finds(isolated_home: Path) -> None:
+    isolated_home.mkdir(mode=0o755)
+    app = HeimdallApp(isolated_home, clock=lambda: 100.0)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.press("H")
+        page = app.screen
+        assert isinstance(page, DoctorPage)
+        assert "looking at" in str(page.query_one(Static).content)
+        deadline = time.monotonic() + 100
+        while not page.is_done and time.monotonic() < deadline:
+            await pilot.pause(0.05)
+        shown = str(page.query_one(Static).content)
+    said = heimdall("doctor", "--json")
+    expected = {(f["group"], f["name"]) for f in json.loads(said.stdout)["findings"]}
+    found = {(group.name, finding.name) for group in page.groups for finding in group.findings}
+    # Through a pipe the command says nothing of the terminal itself.
+    assert {pair for pair in found if pair[0] != "terminal"} == {
+        pair for pair in expected if pair[0] != "terminal"
+    }
+    assert f"chmod 700 {isolated_home}" in " ".join(shown.split())
+    assert verdict_line(page.groups, Terminal()) in shown
+    assert "warning" in str(page.query_one(".dialog").border_title)

@@ -10,6 +10,7 @@ from heimdall_console.screens.dialogs.changes_page import ChangesPage, Compariso
 from heimdall_console.screens.dialogs.choice_picker import ChoicePicker, SearchedList
 from heimdall_console.screens.dialogs.column_picker import ColumnPicker
 from heimdall_console.screens.dialogs.dialog import Dialog
+from heimdall_console.screens.dialogs.doctor_page import DoctorPage
 from heimdall_console.screens.dialogs.error_page import ErrorPage
 from heimdall_console.screens.dialogs.extend_run import ExtendRun, Extension
 from heimdall_console.screens.dialogs.grid_picker import GridPicker
@@ -75,6 +76,22 @@ async def _(s: Session, key: str) -> None:
 @expects("TextPage.close")
 async def _(s: Session, key: str) -> None:
     answers = await opened(s, TextPage("A line", "what [it] says"))
+    await s.press(key)
+    await answered(s, answers, None)
+
+
+@expects("DoctorPage.copy")
+async def _(s: Session, key: str) -> None:
+    page = DoctorPage(s.home.path)
+    await opened(s, page)
+    await s.until(lambda: page.groups, "the terminal")
+    await s.press(key)
+    assert f"{s.app.size.width} × {s.app.size.height}" in s.copied()
+
+
+@expects("DoctorPage.close")
+async def _(s: Session, key: str) -> None:
+    answers = await opened(s, DoctorPage(s.home.path))
     await s.press(key)
     await answered(s, answers, None)
 
@@ -290,6 +307,7 @@ DIALOGS: tuple[type[Dialog[Any]], ...] = (
     Dialog,
     ChangesPage,
     ColumnPicker,
+    DoctorPage,
     ErrorPage,
     ExtendRun,
     GridPicker,

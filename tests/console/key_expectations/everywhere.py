@@ -7,6 +7,7 @@ from unittest.mock import patch
 from textual.widgets import Input
 
 from heimdall_console.screens.dialogs.action_palette import ActionPalette
+from heimdall_console.screens.dialogs.doctor_page import DoctorPage
 from heimdall_console.screens.dialogs.error_page import ErrorPage
 from heimdall_console.screens.dialogs.help_page import HelpPage
 from heimdall_console.screens.dialogs.theme_picker import ThemePicker
@@ -87,6 +88,16 @@ async def _(s: Session, key: str) -> None:
     await s.press(key)
     page = await s.gives(ErrorPage)
     assert "The disk is [full]" in str(page.error)
+
+
+@expects("app.show_doctor")
+async def _(s: Session, key: str) -> None:
+    await s.press(key)
+    page = await s.gives(DoctorPage)
+    # Every group is given up on after its time; that nothing waits is seen by leaving at once.
+    await s.press("escape")
+    assert s.app.screen is s.screen
+    assert not page.is_done
 
 
 @expects("app.back")
