@@ -249,6 +249,7 @@ async def test_the_console_shows_what_the_command_finds(isolated_home: Path) -> 
         while not page.is_done and time.monotonic() < deadline:
             await pilot.pause(0.05)
         shown = str(page.query_one(Static).content)
+        title = str(page.query_one(".dialog").border_title)
     said = heimdall("doctor", "--json")
     expected = {(f["group"], f["name"]) for f in json.loads(said.stdout)["findings"]}
     found = {(group.name, finding.name) for group in page.groups for finding in group.findings}
@@ -258,4 +259,4 @@ async def test_the_console_shows_what_the_command_finds(isolated_home: Path) -> 
     }
     assert f"chmod 700 {isolated_home}" in " ".join(shown.split())
     assert verdict_line(page.groups, Terminal()) in shown
-    assert "warning" in str(page.query_one(".dialog").border_title)
+    assert "warning" in title
