@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from training_core.contract.errors import DatasetError
-from training_core.radio.baselines import (
-    NEIGHBOR_CHOICES,
-    TrainingCentroid,
-    WeightedNearestNeighbors,
-    place_folds,
-)
+from training_core.radio.baselines import StrongestReceiver, TrainingCentroid
 from training_core.radio.generator import generate
 from training_core.radio.geo import LocalFrame
+from training_core.radio.neighbors import NEIGHBOR_CHOICES, WeightedNearestNeighbors
+from training_core.radio.place_folds import place_folds
 from training_core.radio.presets import preset_options
 
 Float64Array = NDArray[np.float64]
@@ -34,6 +31,21 @@ def test_the_centroid_is_the_mean_of_training() -> None:
     np.testing.assert_array_equal(centroid.predict(3), [[5.0, 10.0]] * 3)
 
 
+def test_a_session_is_put_where_its_loudest_receiver_stands() -> None:
+    rssi = np.array([[-50.0, -90.0, np.nan], [-80.0, -60.0, -99.0], [-90.0, -95.0, -40.0]])
+    target = np.array([[0.0, 0.0], [10.0, 0.0], [20.0, 30.0]])
+    receiver = np.array([[1.0, 2.0], [3.0, 4.0], [np.nan, np.nan]])
+    estimator = StrongestReceiver(rssi, target, receiver)
+    asked = np.array([[-70.0, np.nan, -71.0], [np.nan, -99.0, np.nan], [-9.0, -9.5, -8.0]])
+    np.testing.assert_array_equal(
+        estimator.predict(asked),
+        # The third stands nowhere known: where training was loudest to it.
+        [[1.0, 2.0], [3.0, 4.0], [20.0, 30.0]],
+    )
+    unheard = estimator.predict(np.full((1, 3), np.nan))
+    np.testing.assert_array_equal(unheard, [[10.0, 10.0]])
+
+
 def test_one_neighbor_is_the_most_alike_and_more_are_weighted_by_nearness() -> None:
     rssi = np.array([[-50.0, -90.0], [-90.0, -50.0], [-60.0, -80.0]])
     target = np.array([[0.0, 0.0], [100.0, 0.0], [0.0, 50.0]])
@@ -43,6 +55,18 @@ def test_one_neighbor_is_the_most_alike_and_more_are_weighted_by_nearness() -> N
     two = WeightedNearestNeighbors(rssi, target, neighbors=2)
     near, far = 1 / np.hypot(3, 3), 1 / np.hypot(7, 7)
     np.testing.assert_allclose(two.predict(asked), [[0.0, 50.0 * far / (near + far)]], atol=1e-4)
+
+
+def test_the_spread_of_neighbors_is_their_weighted_covariance() -> None:
+    generator = np.random.default_rng(0)
+    rssi, target = generator.uniform(-90, -40, (40, 4)), generator.uniform(0, 900, (40, 2))
+    asked = generator.uniform(-90, -40, (7, 4))
+    spread = WeightedNearestNeighbors(rssi, target, neighbors=6).spread_m2(asked)
+    for row, found in zip(asked, spread, strict=True):
+        distance = np.linalg.norm(rssi - row, axis=1)
+        near = np.argsort(distance)[:6]
+        expected = np.cov(target[near].T, aweights=1 / distance[near], ddof=0) + np.eye(2)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_what_was_not_heard_counts_as_the_floor() -> None:

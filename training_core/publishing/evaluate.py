@@ -24,8 +24,9 @@ from training_core.publishing.estimator import (
     refuse_foreign_receivers,
 )
 from training_core.publishing.evaluation_rows import coverage, session_rows
-from training_core.radio.baselines import TrainingCentroid, WeightedNearestNeighbors
+from training_core.radio.baselines import TrainingCentroid
 from training_core.radio.geo import LocalFrame
+from training_core.radio.neighbors import WeightedNearestNeighbors
 
 CDF_SHARES: Final = tuple(round(number / 100, 2) for number in range(101))
 """Shares of the rows at which the distribution of the error is told."""

@@ -1,19 +1,9 @@
-"""Position estimates that need no network, which every network has to beat."""
-
-from collections.abc import Iterator, Sequence
-from typing import Final
+"""Position estimates that look at next to nothing: what every other method has to beat."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training_core.contract.errors import DatasetError
-
-NEIGHBOR_CHOICES: Final = (1, 2, 3, 5, 7, 11, 15, 21)
-_FOLDS: Final = 6
-_CELLS_PER_SIDE: Final = 8
-_MAX_JUDGED_ROWS: Final = 3_000
-_BLOCK_ROWS: Final = 512
-_SOFTENING_DB: Final = 1e-6
 
 Float64Array = NDArray[np.float64]
 
@@ -22,7 +12,7 @@ class TrainingCentroid:
     """The mean of the training positions, whatever is heard."""
 
     def __init__(self, target_m: Float64Array) -> None:
-        _refuse_without_rows(target_m)
+        refuse_without_rows(target_m)
         self._center_m = np.asarray(target_m, dtype=np.float64).mean(axis=0)
 
     def predict(self, rows: int) -> Float64Array:
@@ -30,140 +20,54 @@ class TrainingCentroid:
         return np.tile(self._center_m, (rows, 1))
 
 
-class WeightedNearestNeighbors:
-    """The mean of the k training positions whose received powers are most alike.
+class StrongestReceiver:
+    """The position of the receiver that hears a session loudest.
 
-    Distances are Euclidean in dB over fixed receivers, weights their inverses. A receiver that
-    heard nothing counts as one that measured its floor, and so does a reading below the floor:
-    whether it was running is no feature. Receivers that training never heard are left out.
+    Powers are compared as they are reported, though receivers' gains differ: it is a check of
+    the data, not a good estimate. A receiver of unknown position is given the mean of the training
+    positions that it heard loudest. A session that nobody heard is put at the training centroid.
 
     Args:
         rssi_dbm: (rows, receivers) of training, NaN where nothing was heard.
         target_m: (rows, 2) east, north.
-        floor_dbm: (receivers,), NaN where unknown: the weakest training reading stands in.
-        neighbors: k; None chooses from `NEIGHBOR_CHOICES` the one with the least mean error
-            when cells of the training area are left out in turn.
-
-    Raises:
-        DatasetError: there are no rows, or training heard no receiver.
+        receiver_m: (receivers, 2) east, north, NaN where unknown.
     """
 
     def __init__(
-        self,
-        rssi_dbm: Float64Array,
-        target_m: Float64Array,
-        floor_dbm: Float64Array | None = None,
-        neighbors: int | None = None,
+        self, rssi_dbm: Float64Array, target_m: Float64Array, receiver_m: Float64Array
     ) -> None:
-        _refuse_without_rows(target_m)
-        rssi = np.asarray(rssi_dbm, dtype=np.float64)
-        self._is_used = np.isfinite(rssi).any(axis=0)
-        if not self._is_used.any():
-            raise DatasetError(
-                "Nearest neighbors need received powers, and the training sessions hold none",
-                action="Choose a split whose training sessions were heard by a fixed receiver",
-            )
-        weakest = np.nanmin(rssi[:, self._is_used], axis=0)
-        floor = np.full(len(weakest), np.nan) if floor_dbm is None else floor_dbm[self._is_used]
-        self._floor_dbm = np.where(np.isfinite(floor), floor, weakest)
-        self._power_dbm = self._imputed(rssi)
-        self._target_m = np.asarray(target_m, dtype=np.float64)
-        self.neighbors = self._chosen() if neighbors is None else neighbors
+        refuse_without_rows(target_m)
+        self._center_m = target_m.mean(axis=0)
+        self._receiver_m = np.array(receiver_m, dtype=np.float64)
+        loudest = _loudest(rssi_dbm)
+        for number in np.flatnonzero(~np.isfinite(self._receiver_m).all(axis=1)):
+            heard = target_m[loudest == number]
+            self._receiver_m[number] = heard.mean(axis=0) if len(heard) else self._center_m
 
     def predict(self, rssi_dbm: Float64Array) -> Float64Array:
-        """Estimate positions.
-
-        Args:
-            rssi_dbm: (rows, receivers) in the order of training, NaN where nothing was heard.
-
-        Returns:
-            (rows, 2) east, north.
-        """
-        everything = np.arange(len(self._power_dbm))
-        power = self._imputed(np.asarray(rssi_dbm, dtype=np.float64))
-        estimates: Float64Array = self._estimates(power, everything, (self.neighbors,))[0]
-        return estimates
-
-    def _imputed(self, rssi_dbm: Float64Array) -> Float64Array:
-        used = rssi_dbm[:, self._is_used]
-        imputed: Float64Array = np.fmax(used, self._floor_dbm)
-        return imputed
-
-    def _chosen(self) -> int:
-        folds = place_folds(self._target_m, _FOLDS)
-        if folds.max() == 0:
-            # One cell: there is no other place to learn from.
-            return min(5, len(self._target_m))
-        judged = np.random.default_rng(0).permutation(len(folds))[:_MAX_JUDGED_ROWS]
-        total = np.zeros(len(NEIGHBOR_CHOICES))
-        for fold in np.unique(folds[judged]):
-            rows = judged[folds[judged] == fold]
-            rest = np.flatnonzero(folds != fold)
-            estimates = self._estimates(self._power_dbm[rows], rest, NEIGHBOR_CHOICES)
-            difference = estimates - self._target_m[rows]
-            total += np.hypot(difference[..., 0], difference[..., 1]).sum(axis=1)
-        return NEIGHBOR_CHOICES[int(np.argmin(total))]
-
-    def _estimates(
-        self, power_dbm: Float64Array, training: NDArray[np.intp], choices: Sequence[int]
-    ) -> Float64Array:
-        """Positions (choices, rows, 2) from the given training rows, for each k in `choices`."""
-        estimates = np.empty((len(choices), len(power_dbm), 2))
-        for rows, distance, index in _nearest(
-            power_dbm, self._power_dbm[training], min(max(choices), len(training))
-        ):
-            target = self._target_m[training[index]]  # (rows, neighbors, 2)
-            weight = 1.0 / (distance + _SOFTENING_DB)
-            weighted = np.cumsum(weight[..., None] * target, axis=1)
-            sums = np.cumsum(weight, axis=1)
-            for number, choice in enumerate(choices):
-                last = min(choice, weight.shape[1]) - 1
-                estimates[number, rows] = weighted[:, last] / sums[:, last, None]
-        return estimates
-
-
-def place_folds(target_m: Float64Array, folds: int) -> NDArray[np.int64]:
-    """Number of the fold of each row, such that the rows of one cell of a grid stay together.
-
-    Args:
-        target_m: (rows, 2) east, north.
-        folds: how many; fewer where fewer cells are occupied.
-    """
-    corner = target_m.min(axis=0)
-    side_m = float((target_m.max(axis=0) - corner).max()) / _CELLS_PER_SIDE
-    if side_m == 0.0:
-        return np.zeros(len(target_m), dtype=np.int64)
-    cell = np.floor((target_m - corner) / side_m).astype(np.int64)
-    _, of_row = np.unique(cell, axis=0, return_inverse=True)
-    count = int(of_row.max()) + 1
-    fold_of_cell = np.random.default_rng(0).permutation(count) % min(folds, count)
-    of_rows: NDArray[np.int64] = fold_of_cell[of_row.ravel()]
-    return of_rows
-
-
-def _nearest(
-    asked: Float64Array, known: Float64Array, count: int
-) -> Iterator[tuple[slice, Float64Array, NDArray[np.intp]]]:
-    """Blocks of (rows, distances, indices into `known`), the nearest of each row first."""
-    known_squared = np.einsum("ij,ij->i", known, known)
-    for start in range(0, len(asked), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        block = asked[rows]
-        squared = known_squared - 2.0 * block @ known.T
-        squared += np.einsum("ij,ij->i", block, block)[:, None]
-        index = np.argpartition(squared, count - 1, axis=1)[:, :count]
-        distance = np.sqrt(np.maximum(np.take_along_axis(squared, index, axis=1), 0.0))
-        order = np.argsort(distance, axis=1, kind="stable")
-        yield (
-            rows,
-            np.take_along_axis(distance, order, axis=1),
-            np.take_along_axis(index, order, axis=1),
+        """Positions (rows, 2) for powers (rows, receivers), NaN where nothing was heard."""
+        loudest = _loudest(rssi_dbm)
+        estimate: Float64Array = np.where(
+            (loudest >= 0)[:, None], self._receiver_m[loudest], self._center_m
         )
+        return estimate
 
 
-def _refuse_without_rows(target_m: Float64Array) -> None:
+def refuse_without_rows(target_m: Float64Array) -> None:
+    """Refuse to learn from nothing.
+
+    Raises:
+        DatasetError: there is no row.
+    """
     if len(target_m) == 0:
         raise DatasetError(
             "The training part of the split holds no labeled session",
             action="Choose another split or import sessions with known positions",
         )
+
+
+def _loudest(rssi_dbm: Float64Array) -> NDArray[np.int64]:
+    """Index of the loudest receiver of each row; -1 where none heard it."""
+    heard = np.where(np.isfinite(rssi_dbm), rssi_dbm, -np.inf)
+    index = np.argmax(heard, axis=1).astype(np.int64)
+    return np.where(np.isfinite(heard).any(axis=1), index, -1)
