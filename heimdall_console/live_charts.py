@@ -41,7 +41,7 @@ class LiveChoices:
     """Metrics that come first."""
     filter_text: str = ""
     directions: dict[str, str] = field(default_factory=dict)
-    """Metric → `min` or `max`, where a person has said which is better."""
+    """Metric → `min` or `max`, where it is known; a chart of any other one names no best."""
 
 
 @dataclass(frozen=True)

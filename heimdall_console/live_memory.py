@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from heimdall_console.live_charts import SMOOTHINGS, LiveChoices
 from heimdall_console.run_places import X_UNITS
+from heimdall_console.said_directions import said_directions
+from training_core.contract.metric_directions import KNOWN_DIRECTIONS
 
 if TYPE_CHECKING:
     from heimdall_console.preferences import Preferences
@@ -34,11 +36,7 @@ def load_choices(screen: Chosen, preferences: "Preferences") -> None:
         fits_data=preferences.get(SECTION, "fits_data", False),
         log_metrics=set(texts("log_metrics")),
         pins=texts("pins"),
-        directions={
-            name: way
-            for name, way in preferences.get("runs", "directions", {}).items()
-            if way in ("min", "max")
-        },
+        directions={**KNOWN_DIRECTIONS, **said_directions(preferences)},
     )
     screen.choices = choices
     smoothing = preferences.get(SECTION, "smoothing", 0.0)

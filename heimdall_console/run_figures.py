@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from training_core.contract.metric_directions import KNOWN_DIRECTIONS
+
 if TYPE_CHECKING:
     from heimdall_console.run_rows import RunRow
 
@@ -27,35 +29,39 @@ class Figures:
     """Means of at most 60 stretches, the first first."""
 
 
-_OWN_DIRECTIONS: Final = {
-    "train/loss": "min",
-    **{
-        f"{part}/{name}": way
-        for part in ("val", "test")
-        for way, names in (
-            ("min", ("loss", "median_m", "mean_m", "p90_m")),
-            ("max", ("within_30m", "within_50m", "within_100m")),
-        )
-        for name in names
-    },
-}
-"""How the metrics that every network of ours is judged by are better."""
-
-
 class FigureStore:
     """The figures that were read so far, and which way each metric is better.
 
     Attributes:
-        directions: Metric → `min` or `max`; of our networks' own metrics, and what a person or a
-            configuration has said.
+        directions: Metric → `min` or `max`; of our networks' own metrics, and what a person or
+            every configuration has said. Of a metric that is not here nobody knows it.
     """
 
     def __init__(self, directions: Mapping[str, str] | None = None) -> None:
-        self.directions: dict[str, str] = {**_OWN_DIRECTIONS, **(directions or {})}
+        self.directions: dict[str, str] = dict(KNOWN_DIRECTIONS)
+        self._said: dict[str, str] = {}
+        self._disputed: set[str] = set()
+        self.hear(directions or {})
         self.changes = 0
         """Grows whenever figures are kept."""
         self._figures: dict[tuple[str, str], Figures] = {}
         self._stamps: dict[tuple[str, str], object] = {}
+
+    def hear(self, said: Mapping[str, str]) -> None:
+        """Take what a person has said, which counts more than anything else."""
+        self._said = dict(said)
+        self.directions |= said
+
+    def learn(self, metric: str, direction: str) -> None:
+        """Take what the configuration of a run says.
+
+        Where configurations disagree nobody knows which way the metric is better.
+        """
+        if metric in self._said or metric in self._disputed:
+            return
+        if self.directions.setdefault(metric, direction) != direction:
+            del self.directions[metric]
+            self._disputed.add(metric)
 
     def get(self, key: str, metric: str) -> Figures | None:
         """The figures of a metric of a run; None where they were not read."""

@@ -41,9 +41,7 @@ class RunList:
     def __init__(self, directions: "Mapping[str, str]", *, ascii_only: bool = False) -> None:
         self.rows = RunRows()
         self.names = Names()
-        self.figures = FigureStore(
-            {name: way for name, way in directions.items() if way in ("min", "max")}
-        )
+        self.figures = FigureStore(directions)
         self.context = Context(self.figures, ascii_only=ascii_only)
         self.columns: tuple[Column, ...] = usable_columns(DEFAULT_COLUMNS)
         self.sort_id, self.is_descending = "age", True
@@ -75,7 +73,7 @@ class RunList:
             monitor = row.params.get("checkpoint.monitor", "")
             mode = row.params.get("checkpoint.mode", "")
             if monitor and mode in _LEARNED:
-                self.figures.directions.setdefault(monitor, mode)
+                self.figures.learn(monitor, mode)
         if not self.context.metric or not self.metric:
             self.context.metric = self.metric or self._usual_metric()
         if self.query_error is not None or (self._query is None and self.query_text):

@@ -47,6 +47,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
         help="Draw the values on a logarithmic axis, or on a plain one.",
     ),
     Action(
+        name="direction",
+        title="direction",
+        keys="B",
+        help="Say whether small or large values of the metric are good: then the best has a star.",
+    ),
+    Action(
         name="copy",
         title="copy",
         keys="y",

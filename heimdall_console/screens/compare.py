@@ -18,7 +18,9 @@ from heimdall_console.formatting import metric, plain, shortened
 from heimdall_console.run_columns import state_text
 from heimdall_console.run_differences import compared_metrics, compared_params
 from heimdall_console.run_figures import Figures
+from heimdall_console.said_directions import said_directions
 from heimdall_console.screens.base import BaseScreen
+from heimdall_console.screens.metric_direction import ask_direction
 from heimdall_console.sources.histories import MetricHistory, read_histories
 from heimdall_console.widgets.metric_chart import MetricChart
 
@@ -48,7 +50,8 @@ class CompareScreen(BaseScreen):
     ACTIONS = ACTIONS
     ABOUT: ClassVar[str] = (
         "The marked runs side by side. A star stands at the best value of each metric whose "
-        "direction is known; parameters that are the same in all runs are left out."
+        "direction is known; of any other one B asks for it. Parameters that are the same in all "
+        "runs are left out."
     )
     DEFAULT_CSS = """
     CompareScreen {
@@ -219,6 +222,17 @@ class CompareScreen(BaseScreen):
         """Draw on a logarithmic axis or on a plain one."""
         self._view = replace(self._view, log_y=not self._view.log_y)
         self._draw()
+
+    def action_direction(self) -> None:
+        """Ask which way the metric is better."""
+        if self._metric:
+            self.start(self._ask_direction())
+
+    async def _ask_direction(self) -> None:
+        figures = self._runs.figures
+        if await ask_direction(self, self._metric, figures.directions.get(self._metric)):
+            figures.hear(said_directions(self.console_app.preferences))
+            self._fill_table()
 
     # The table.
 

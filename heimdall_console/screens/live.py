@@ -25,6 +25,7 @@ from heimdall_console.live_charts import (
 )
 from heimdall_console.live_memory import load_choices
 from heimdall_console.run_header_line import header_line
+from heimdall_console.said_directions import said_directions
 from heimdall_console.screens.live_watching import LiveWatching
 from heimdall_console.sources.run import RunView
 from heimdall_console.widgets.alert_banner import AlertBanner
@@ -126,6 +127,8 @@ class LiveScreen(LiveWatching):
         if not self.is_mounted:
             return
         self._drawn_s = time.monotonic()
+        # Another screen may have asked for some meanwhile.
+        self.choices.directions |= said_directions(self.console_app.preferences)
         self._draw_header()
         self.draw_charts()
         self.draw_log()

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Final
 
 from heimdall_console.formatting import plain
+from heimdall_console.said_directions import said_directions
 from heimdall_console.screens import run_control
 from heimdall_console.screens.live_base import LiveBase
+from heimdall_console.screens.metric_direction import ask_direction
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
@@ -197,8 +199,6 @@ class LiveRunActions(LiveBase):
         self.start(self._ask_direction(self.grid.focused_name))
 
     async def _ask_direction(self, name: str) -> None:
-        from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
-
         current = self.current
         if not name or current is None:
             return
@@ -206,15 +206,8 @@ class LiveRunActions(LiveBase):
             word = "small" if current.mode == "min" else "large"
             self.tell(f"Its configuration says that {word} values of {name} are good")
             return
-        choices = [("min", "small values are good"), ("max", "large values are good")]
-        way = await self.app.push_screen_wait(
-            ChoicePicker(
-                f"Which way is {name} better?", choices, self.choices.directions.get(name, "")
-            )
-        )
-        if way:
-            self.choices.directions[name] = way
-            self.console_app.remember("runs", "directions", dict(self.choices.directions))
+        if await ask_direction(self, name, self.choices.directions.get(name)):
+            self.choices.directions |= said_directions(self.console_app.preferences)
             self.draw_charts()
 
 

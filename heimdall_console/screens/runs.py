@@ -12,6 +12,7 @@ from heimdall_console.actions.runs import ACTIONS
 from heimdall_console.formatting import plain, shortened
 from heimdall_console.run_columns import column_of
 from heimdall_console.run_list import RunList, usable_columns
+from heimdall_console.said_directions import said_directions
 from heimdall_console.screens.first_run import FirstRun
 from heimdall_console.screens.runs_actions import RunsActions
 from heimdall_console.screens.runs_choices import RunsChoices
@@ -58,7 +59,7 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
         """A line to filter by, the table, the preview."""
         app = self.console_app
         saved = app.preferences
-        self.runs = RunList(saved.get(_SECTION, "directions", {}), ascii_only=app.ascii_only)
+        self.runs = RunList(said_directions(saved), ascii_only=app.ascii_only)
         self.runs.columns = usable_columns(
             saved.get(_SECTION, "columns", [column.id for column in self.runs.columns])
         )

@@ -1,6 +1,7 @@
 """What is chosen of how the runs are shown: order, columns, metric, groups, the MLflow server."""
 
-from heimdall_console.formatting import plain
+from heimdall_console.said_directions import WAYS, said_directions
+from heimdall_console.screens.metric_direction import ask_direction
 from heimdall_console.screens.runs_parts import RunsParts
 
 
@@ -49,27 +50,20 @@ class RunsChoices(RunsParts):
     async def _choose_metric(self) -> None:
         from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
 
-        ways = {"min": "smaller is better", "max": "larger is better"}
-        directions = self.runs.figures.directions
+        figures = self.runs.figures
         choices = [
-            (name, ways.get(directions.get(name, ""), "")) for name in self.runs.metric_names()
+            (name, WAYS.get(figures.directions.get(name, ""), ""))
+            for name in self.runs.metric_names()
         ]
         name = await self.app.push_screen_wait(
             ChoicePicker("Metric of best, last, min, max", choices, self.runs.context.metric)
         )
         if not name:
             return
-        if name == self.runs.context.metric or name not in directions:
-            way = await self.app.push_screen_wait(
-                ChoicePicker(
-                    f"{plain(name)[:60]}: which is better?",
-                    [("small", "the smallest value is the best"), ("large", "the largest is")],
-                    "large" if directions.get(name) == "max" else "small",
-                )
-            )
-            if way is not None:
-                directions[name] = "max" if way == "large" else "min"
-                self.console_app.remember("runs", "directions", dict(directions))
+        known = figures.directions.get(name)
+        is_asked = name == self.runs.context.metric or known is None
+        if is_asked and await ask_direction(self, name, known):
+            figures.hear(said_directions(self.console_app.preferences))
         self.runs.choose_metric(name)
         self.console_app.remember("runs", "metric", name)
         self.show_order()

@@ -176,6 +176,23 @@ def test_only_differences_are_compared_and_a_best_needs_a_direction() -> None:
     assert compared_metrics(rows, ["loss", "none"], figures)[0].best == (4.0, 3.0)
 
 
+def test_a_direction_that_configurations_disagree_on_is_not_known() -> None:
+    rows = rows_of(tracked(0), tracked(1))
+    figures = FigureStore()
+    figures.put(rows[0], "val/score", Figures(2, 3.0, 1.0, 4.0))
+    figures.put(rows[1], "val/score", Figures(2, 2.0, 2.0, 3.0))
+    figures.learn("val/score", "max")
+    figures.learn("val/score", "max")
+    assert compared_metrics(rows, ["val/score"], figures)[0].winner == 0
+    for way in ("min", "max", "min"):
+        figures.learn("val/score", way)
+        assert "val/score" not in figures.directions, "no star, and best? instead of best"
+        assert compared_metrics(rows, ["val/score"], figures)[0].winner is None
+    figures.hear({"val/score": "min"})
+    figures.learn("val/score", "max")
+    assert figures.directions["val/score"] == "min", "a person has said so"
+
+
 def test_how_metrics_of_our_own_networks_are_better_is_known() -> None:
     row = RunRow("a")
     figures = FigureStore({"val/loss": "max"})

@@ -41,7 +41,7 @@ mode = "min"
 
 
 def local_run(home: Path, place: int, rate: float) -> None:
-    """A run of 20 steps whose loss falls from 2 to 1 times its rate."""
+    """A run of 20 steps whose loss falls from 2 to 1 times its rate, as a score rises."""
     run_id = f"20260921-12000{place}-aaaaaa"
     made = RunInfo(
         id=run_id,
@@ -53,7 +53,7 @@ def local_run(home: Path, place: int, rate: float) -> None:
     with RunLogWriter(run.log_path) as log:
         log.append("state", time_s=made.created, status="running")
         for step in range(20):
-            values = {"val/loss": rate * (2 - step / 19)}
+            values = {"val/loss": rate * (2 - step / 19), "val/score": rate * step}
             time_s = made.created + step
             log.append("metrics", time_s=time_s, step=step, epoch=step, values=values)
         log.append("state", time_s=made.created + 30, status="finished")
@@ -103,6 +103,13 @@ def screen_of(app: HeimdallApp) -> RunsScreen:
     screen = app.screen_stack[0]
     assert isinstance(screen, RunsScreen)
     return screen
+
+
+def cells_of(compare: CompareScreen, name: str) -> list[str]:
+    """The values of the lines of a comparison whose name begins so."""
+    table = compare.query_one(DataTable)
+    rows = [table.get_row_at(place) for place in range(table.row_count)]
+    return [str(cell) for row in rows if str(row[0]).startswith(name) for cell in row[1:]]
 
 
 def text_of(app: HeimdallApp, selector: str) -> str:
@@ -189,6 +196,19 @@ async def test_a_session_of_looking_filtering_sorting_and_comparing(home: Path) 
         await pilot.pause()
         assert compare.query_one(DataTable).row_count > len(names)
         await pilot.press("right_square_bracket", "x", "L", "y")
+        # Which way a metric is better is asked for where a star is missed.
+        compare._metric = "val/score"
+        compare._fill_table()
+        assert not any("★" in cell for cell in cells_of(compare, "val/score"))
+        await pilot.press("B")
+        assert isinstance(app.screen, ChoicePicker)
+        await pilot.press(*"large", "enter")
+        await until(
+            pilot,
+            lambda: any("★" in cell for cell in cells_of(compare, "val/score best")),
+            "the best has one",
+        )
+        assert app.preferences.get("runs", "directions", {}) == {"val/score": "max"}
         chart = compare.query_one(MetricChart)
         chart.focus()
         await pilot.press("left", "plus")

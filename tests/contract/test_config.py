@@ -79,10 +79,39 @@ batch_size = 3        # line 10
         ('[storage]\nendpoint = "host:9000"', "storage.endpoint"),
         ('[run]\ntags = { api_token = "x" }', "run.tags.api_token"),
         ('[data]\nchannels = ["rssi_dbm", "rssi_dbm"]', "data.channels"),
+        ('[checkpoint]\nmonitor = "val/accuracy"', "checkpoint.mode"),
+        ('[checkpoint]\nmonitor = "val/within_50m"', "checkpoint.mode"),
+        ('[checkpoint]\nmonitor = "val/within_50m"\nmode = "min"', "checkpoint.mode"),
+        ('[checkpoint]\nmode = "max"', "checkpoint.mode"),
     ],
 )
 def test_impossible_combinations_are_named(tmp_path: Path, text: str, key: str) -> None:
     assert key in [found for found, _, _ in problems_of(tmp_path, text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[checkpoint]\nmonitor = "val/accuracy"\nmode = "max"',
+        '[checkpoint]\nmonitor = "val/accuracy"\nmode = "min"',
+        '[checkpoint]\nmonitor = "val/within_50m"\nmode = "max"',
+        '[checkpoint]\nmonitor = "val_loss"',
+        # Whoever logs it alone knows what it means.
+        '[model]\nclass = "a:B"\n[data]\nclass = "a:C"\n[checkpoint]\nmode = "max"',
+    ],
+)
+def test_which_way_a_metric_is_better_is_known_or_said(tmp_path: Path, text: str) -> None:
+    config = load_config(written(tmp_path, text))
+    # What a run keeps says it in any case.
+    again = load_config(written(tmp_path, render_resolved(config)))
+    assert again.checkpoint == config.checkpoint
+
+
+def test_a_metric_of_ones_own_is_not_guessed_at(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, '[checkpoint]\nmonitor = "val/los"')
+    assert problem[2].endswith(
+        "are small or large values of val/los good; or did you mean val/loss?"
+    )
 
 
 @pytest.mark.parametrize(

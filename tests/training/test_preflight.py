@@ -265,7 +265,8 @@ def test_every_check_is_told_when_it_begins_and_what_it_found_when_it_ends(tmp_p
 
 
 def test_a_monitor_that_nothing_logs_is_found_before_the_run(tmp_path: Path) -> None:
-    checks = tried(config_text(tmp_path, "checkpoint.monitor=val/accuracy", base=OWN))["checks"]
+    changes = ("checkpoint.monitor=val/accuracy", "checkpoint.mode=max")
+    checks = tried(config_text(tmp_path, *changes, base=OWN))["checks"]
     assert checks["validation"]["status"] == "failed"
     assert "val/accuracy" in checks["validation"]["why"]
     assert "val/loss" in checks["validation"]["action"]

@@ -219,7 +219,8 @@ def test_a_run_that_has_ended_is_not_trained_into_its_log_again(make_run: MakeRu
 
 
 def test_a_metric_that_no_validation_logs_is_named(make_run: MakeRun) -> None:
-    run = make_run("checkpoint.monitor=val/accuracy", base=OWN, dataset=None)
+    changes = ("checkpoint.monitor=val/accuracy", "checkpoint.mode=max")
+    run = make_run(*changes, base=OWN, dataset=None)
     assert finished(run) == 2
     assert "expected one of" in last_state(run)["reason"]
     assert "val/loss" in last_state(run)["reason"]

@@ -1,10 +1,12 @@
 """The configuration of a run: one declaration for validation, help, template and schema."""
 
+import difflib
 import re
 from typing import Self
 
 from pydantic import model_validator
 
+from training_core.contract.metric_directions import KNOWN_DIRECTIONS, known_direction
 from training_core.contract.sections import (
     CheckpointSection,
     DataSection,
@@ -65,9 +67,26 @@ class CombinationError(ValueError):
         super().__init__("; ".join(f"{key}: {message}" for key, message in problems))
 
 
+def _direction_problems(config: Config) -> list[tuple[str, str]]:
+    """Nobody guesses which way a metric is better: the wrong one keeps the worst checkpoints."""
+    monitor, mode = config.checkpoint.monitor, config.checkpoint.mode
+    is_said = "mode" in config.checkpoint.model_fields_set
+    known = known_direction(monitor)
+    if known is None and not is_said:
+        near = difflib.get_close_matches(monitor, KNOWN_DIRECTIONS, n=1, cutoff=0.8)
+        hint = f"; or did you mean {near[0]}?" if near else ""
+        said = f"expected min or max: are small or large values of {monitor} good{hint or '?'}"
+        return [("checkpoint.mode", said)]
+    if known not in (None, mode) and not (is_said and config.model.class_path):
+        size = "small" if known == "min" else "large"
+        return [("checkpoint.mode", f"{size} values of {monitor} are good; expected {known}")]
+    return []
+
+
 def combination_problems(config: Config) -> list[tuple[str, str]]:
     """What cannot be true together in a configuration whose keys are valid one by one."""
     found: list[tuple[str, str]] = []
+    found += _direction_problems(config)
     own_model, own_data = bool(config.model.class_path), bool(config.data.class_path)
     if own_model and not own_data:
         found.append(

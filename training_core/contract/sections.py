@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from training_core.contract.metric_directions import Direction
+
 _NAME = r"^[^\x00-\x1f\x7f/\\.][^\x00-\x1f\x7f/\\]*$"
 _CLASS_PATH = r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -204,8 +206,8 @@ class CheckpointSection(Section):
 
     monitor: str = "val/loss"
     """Metric that chooses the best checkpoint."""
-    mode: Literal["min", "max"] = "min"
-    """Whether a small or a large value is good."""
+    mode: Direction = "min"
+    """Whether a small or a large value is good; of a metric of your own it has to be said."""
     keep_best: Annotated[int, Field(ge=1)] = 3
     """Best checkpoints kept, beside the last one."""
     every_n_minutes: Annotated[float, Field(ge=0.0)] = 10.0

@@ -58,6 +58,17 @@ async def _(s: Session, key: str) -> None:
     await s.until(lambda: wanted in chart(s).header.title, "its curves")
 
 
+@expects("compare.direction")
+async def _(s: Session, key: str) -> None:
+    name = compared(s)._metric
+    await s.press(key)
+    await s.gives(ChoicePicker)
+    await s.types("large")
+    figures = compared(s)._runs.figures
+    await s.until(lambda: figures.directions.get(name) == "max", "large is good")
+    assert s.app.preferences.get("runs", "directions", {})[name] == "max"
+
+
 def steps_metric(by: int) -> Expectation:
     async def expectation(s: Session, key: str) -> None:
         names = compared(s)._metrics
