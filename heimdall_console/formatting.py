@@ -12,6 +12,9 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e01ef]"
 )
 
+GIB = float(2**30)
+"""Bytes; the unit of memory."""
+
 
 def plain(text: object, *, keep_lines: bool = False) -> str:
     """Text we did not write, fit to print: what a terminal would obey is spelled out.
@@ -108,8 +111,19 @@ def metric(name: str, value: float) -> str:
     return number(value)
 
 
+def gibibytes(size_bytes: float) -> str:
+    """Bytes of memory as a number of GiB, the unit of RAM and of GPUs."""
+    scaled = size_bytes / GIB
+    return f"{scaled:,.{1 if scaled >= 0.05 or scaled == 0 else 2}f}"
+
+
+def memory(size_bytes: float) -> str:
+    """Bytes of memory, of the machine or of a GPU."""
+    return f"{gibibytes(size_bytes)} GiB"
+
+
 def size(size_bytes: float) -> str:
-    """Bytes in decimal units."""
+    """Bytes of files and disks in decimal units, as disks are sold."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size_bytes >= factor:
             scaled = size_bytes / factor

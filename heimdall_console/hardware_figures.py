@@ -1,11 +1,11 @@
 """What a run's hardware is at now, as memory figures, curves and short texts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.memory_bars import MemoryFigures
-from heimdall_console.formatting import percent, plain, size
+from heimdall_console.formatting import memory, percent, plain, size
 from heimdall_console.hardware_history import HardwareView
 from heimdall_console.run_places import Timeline, XUnit
 
@@ -79,14 +79,14 @@ def gpu_name(record: Mapping[str, Any], gpu: int) -> str:
 def machine_lines(hardware: HardwareView) -> list[str]:
     """Processor, memory and disk of the machine, as far as the run uses them."""
 
-    def bytes_text(key: str) -> str:
+    def text(key: str, shown: Callable[[float], str]) -> str:
         value = hardware.latest(key)
-        return size(value) if value is not None else NOT_SAID
+        return shown(value) if value is not None else NOT_SAID
 
     cpu = hardware.latest("cpu_percent")
     wait = hardware.latest("data_wait_share")
     return [
-        f"CPU {f'{cpu:.0f} %' if cpu is not None else NOT_SAID}   run's RAM {bytes_text('rss_bytes')}",
-        f"RAM free {bytes_text('memory_available_bytes')}   disk free {bytes_text('disk_free_bytes')}",
+        f"CPU {f'{cpu:.0f} %' if cpu is not None else NOT_SAID}   run's RAM {text('rss_bytes', memory)}",
+        f"RAM free {text('memory_available_bytes', memory)}   disk free {text('disk_free_bytes', size)}",
         f"waits for data {percent(wait) if wait is not None else NOT_SAID}",
     ]

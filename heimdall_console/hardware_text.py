@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from heimdall_console.formatting import percent, plain, size
+from heimdall_console.formatting import gibibytes, memory, percent, plain, size
 
 _GAP = "   "
-_GIB = 1024**3
 
 
 def hardware_text(
@@ -25,7 +24,7 @@ def hardware_text(
     if (cpu := _figure(record.get("cpu_percent"))) is not None:
         parts.append(f"CPU {cpu:.0f} %")
     if (rss := _figure(record.get("rss_bytes"))) is not None:
-        parts.append(f"memory {size(rss)}")
+        parts.append(f"memory {memory(rss)}")
     if (wait := _figure(record.get("data_wait_share"))) is not None and not is_paused:
         parts.append(f"waits for data {percent(wait)}")
     if (free := _figure(record.get("disk_free_bytes"))) is not None:
@@ -51,8 +50,8 @@ def _gpu_texts(record: Mapping[str, Any]) -> list[str]:
             figures.append(f"{load:.0f} %")
         used, total = _figure(gpu.get("used_bytes")), _figure(gpu.get("total_bytes"))
         if used is not None:
-            of = f" of {total / _GIB:.1f}" if total else ""
-            figures.append(f"{used / _GIB:.1f}{of} GiB")
+            of = f" of {gibibytes(total)}" if total else ""
+            figures.append(f"{gibibytes(used)}{of} GiB")
         if (heat := _figure(gpu.get("temperature_c"))) is not None:
             figures.append(f"{heat:.0f} °C")
         name = f"GPU {plain(gpu.get('index', ''))}".rstrip() if len(gpus) > 1 else "GPU"

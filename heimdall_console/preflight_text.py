@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from heimdall_console.formatting import count, counted, duration, percent, plain, size
+from heimdall_console.formatting import count, counted, duration, memory, percent, plain, size
 from heimdall_console.layout import padded
 from heimdall_console.terminal import Style, Terminal
 
@@ -117,14 +117,16 @@ def _validation(figures: Figures) -> str:
 
 
 def _memory(figures: Figures) -> str:
-    available = f"{size(figures['available_bytes'])} of {size(figures['total_bytes'])} available"
+    available = (
+        f"{memory(figures['available_bytes'])} of {memory(figures['total_bytes'])} available"
+    )
     if figures["kind"] == "torch":
         return (
-            f"{size(figures['peak_bytes'])} of the GPU at most, "
-            f"{size(figures['reserved_bytes'])} reserved; {available}"
+            f"{memory(figures['peak_bytes'])} of the GPU at most, "
+            f"{memory(figures['reserved_bytes'])} reserved; {available}"
         )
     return (
-        f"the process held {size(figures['peak_bytes'])} at most, {size(figures['growth_bytes'])} "
+        f"the process held {memory(figures['peak_bytes'])} at most, {memory(figures['growth_bytes'])} "
         f"of it since the training began; {available}"
     )
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from heimdall_console.charts.picture import Picture, Sheet
+from heimdall_console.formatting import gibibytes
 
-GIB: Final = float(2**30)
 _LEAST_BAR: Final = 8
 _BAR_ROWS: Final = 5
 _SHORT_NAMES: Final = {"allocated": "alloc", "reserved": "resv", "others": "other", "total": "of"}
@@ -60,11 +60,8 @@ def draw_memory_bars(
 
 
 def memory_text(size: float | None) -> str:
-    """Bytes in GiB, the unit in which memory is counted."""
-    if size is None:
-        return "n/a"
-    scaled = size / GIB
-    return f"{scaled:,.{1 if scaled >= 0.05 or scaled == 0 else 2}f}"
+    """Bytes as a number of GiB."""
+    return "n/a" if size is None else gibibytes(size)
 
 
 def bar_text(share: float, width: int, *, ascii_only: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from heimdall_console.doctor.finding import Finding
 from heimdall_console.doctor.reports import Reports, read_reports
-from heimdall_console.formatting import counted, plain, size
+from heimdall_console.formatting import counted, memory, plain
 from training_core.contract.home import runs_folder
 from training_core.contract.lock import lock_holder
 from training_core.contract.run_dir import RunDir
@@ -78,7 +78,7 @@ def _gpu(
     name = f"GPU {gpu['index']}"
     parts = [plain(gpu["name"] or "unknown")]
     if gpu["total_bytes"]:
-        parts.append(f"{size(gpu['used_bytes'])} of {size(gpu['total_bytes'])} used")
+        parts.append(f"{memory(gpu['used_bytes'])} of {memory(gpu['total_bytes'])} used")
     if gpu["utilization_percent"] is not None:
         parts.append(f"{gpu['utilization_percent']} % busy")
     if gpu["temperature_c"] is not None:
@@ -96,7 +96,7 @@ def _gpu(
 
 
 def _holder(process: Mapping[str, Any], runs: Mapping[int, str]) -> str:
-    held = f", {size(process['used_bytes'])}" if process["used_bytes"] else ""
+    held = f", {memory(process['used_bytes'])}" if process["used_bytes"] else ""
     # The processes of one training share the session of its worker.
     run_id = runs.get(process["pid"]) or runs.get(process["session"] or -1)
     if run_id:

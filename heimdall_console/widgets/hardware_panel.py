@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from heimdall_console.charts.chart_header import Header
-from heimdall_console.charts.memory_bars import GIB, memory_text
 from heimdall_console.charts.picture import Picture, Sheet, fitted
+from heimdall_console.formatting import GIB, memory
 from heimdall_console.hardware_figures import (
     curve,
     gpu_lines,
@@ -113,7 +113,7 @@ class HardwarePanel(Vertical):
         else:
             rss = curve(hardware, "rss_bytes", "memory", unit, timeline)
             held = hardware.latest("rss_bytes")
-            text = "n/a" if held is None else f"{memory_text(held)} GiB"
+            text = "n/a" if held is None else memory(held)
             of_run.show(rss, _scaled(view, GIB), header=Header("run's memory", text))
             self._show_load(load, "cpu_percent", "CPU", hardware, unit, timeline, view)
         lines = [*(gpu_lines(hardware, gpu) if gpu is not None else ()), *machine_lines(hardware)]

@@ -7,13 +7,9 @@ from typing import Final
 from heimdall_console.charts.chart_header import Header
 from heimdall_console.charts.chart_view import ChartView, Reference
 from heimdall_console.charts.curve_columns import Curve
-from heimdall_console.charts.memory_bars import (
-    GIB,
-    MemoryFigures,
-    draw_memory_bars,
-    memory_text,
-)
+from heimdall_console.charts.memory_bars import MemoryFigures, draw_memory_bars
 from heimdall_console.charts.picture import Sheet
+from heimdall_console.formatting import GIB, memory
 from heimdall_console.widgets.metric_chart import MetricChart
 
 _ROWS_FOR_EACH: Final = 15
@@ -46,8 +42,8 @@ class MemoryChart(MetricChart):
             y_range=(0.0, total) if total else None,
             references=(Reference(total, "total"),) if total else (),
         )
-        used = memory_text(figures.reserved if figures.reserved is not None else figures.allocated)
-        known = "" if used == "n/a" else f"{used} GiB"
+        used = figures.reserved if figures.reserved is not None else figures.allocated
+        known = "" if used is None else memory(used)
         self.show(curves, view, header=Header(self.header.title, known))
 
     def rows_above(self, rows: int) -> int:

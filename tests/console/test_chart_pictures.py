@@ -19,7 +19,7 @@ from heimdall_console.charts.distribution import (
     distribution_view,
 )
 from heimdall_console.charts.line_chart import draw_line_chart
-from heimdall_console.charts.memory_bars import GIB, MemoryFigures, draw_memory_bars
+from heimdall_console.charts.memory_bars import MemoryFigures, draw_memory_bars
 from heimdall_console.charts.picture import Picture, Sheet
 from heimdall_console.charts.position_map import (
     MapPoints,
@@ -28,6 +28,7 @@ from heimdall_console.charts.position_map import (
     error_m,
     map_scale,
 )
+from heimdall_console.formatting import GIB
 
 FIGURES = MemoryFigures(31.2 * GIB, 33 * GIB, 36 * GIB, 1.1 * GIB, 80 * GIB)
 

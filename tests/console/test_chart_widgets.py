@@ -10,8 +10,9 @@ from textual.containers import Grid
 
 from heimdall_console.charts.chart_view import ChartView
 from heimdall_console.charts.curve_columns import Curve
-from heimdall_console.charts.memory_bars import GIB, MemoryFigures
+from heimdall_console.charts.memory_bars import MemoryFigures
 from heimdall_console.charts.position_map import MapPoints
+from heimdall_console.formatting import GIB
 from heimdall_console.theming import usable_theme
 from heimdall_console.widgets.distribution_chart import DistributionChart
 from heimdall_console.widgets.map_view import MapView

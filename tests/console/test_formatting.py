@@ -8,6 +8,7 @@ from heimdall_console.formatting import (
     age,
     cell_width,
     duration,
+    memory,
     meters,
     metric,
     number,
@@ -15,6 +16,9 @@ from heimdall_console.formatting import (
     shortened,
     size,
 )
+from heimdall_console.hardware_figures import machine_lines
+from heimdall_console.hardware_history import HardwareHistory
+from heimdall_console.hardware_text import hardware_text
 from heimdall_console.layout import Column, pair_lines, table_lines
 from heimdall_console.terminal import Terminal
 
@@ -97,6 +101,26 @@ def test_sizes_are_decimal() -> None:
         "41 MB",
         "2.3 GB",
     ]
+
+
+def test_memory_is_counted_in_one_unit_wherever_it_is() -> None:
+    """Of the machine and of its GPUs: as a driver says it, and never beside another unit."""
+    gib = 2.0**30
+    assert [memory(s * gib) for s in (0, 0.02, 0.6, 80, 1536)] == [
+        "0.0 GiB",
+        "0.02 GiB",
+        "0.6 GiB",
+        "80.0 GiB",
+        "1,536.0 GiB",
+    ]
+    gpu = {"index": 0, "used_bytes": 9 * gib, "total_bytes": 24 * gib}
+    record = {"gpus": [gpu], "rss_bytes": 3 * gib, "memory_available_bytes": 30 * gib}
+    assert hardware_text(record) == "GPU 9.0 of 24.0 GiB   memory 3.0 GiB"
+    history = HardwareHistory()
+    history.take({"t": 0.0, **record}, 0, 0)
+    cpu, free, _ = machine_lines(history.view())
+    assert cpu.endswith("run's RAM 3.0 GiB")
+    assert free.startswith("RAM free 30.0 GiB")
 
 
 def test_wide_characters_take_two_columns() -> None:

@@ -65,7 +65,7 @@ def test_figures_stand_with_their_units() -> None:
     text = " ".join(" ".join(preflight_lines(RESULT, Terminal(width=100))).split())
     assert "1,000 parameters and 200 frozen on cuda:0, bf16-mixed" in text
     assert "a step takes 4.2 ms (4.0 ms to 5.0 ms" in text
-    assert "3.0 GB of the GPU at most, 4.0 GB reserved" in text
+    assert "2.8 GiB of the GPU at most, 3.7 GiB reserved" in text
     assert "skipped storage The run registers no model." in text
     assert "Start it." in text
 

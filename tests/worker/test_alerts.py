@@ -223,7 +223,7 @@ def test_little_space_is_told_once_and_cleared_with_a_margin() -> None:
 def test_the_next_checkpoints_must_fit() -> None:
     alert = DiskDetector().look(9 * GIB, 4000 * GIB, 5 * GIB, "/runs")
     assert alert is not None
-    assert "the next checkpoints need 10.0 GiB" in alert.text
+    assert "the next checkpoints need 10.7 GB" in alert.text
     assert DiskDetector().look(9 * GIB, 4000 * GIB, 4 * GIB, "/runs") is None
 
 
