@@ -69,6 +69,14 @@ class JobRow:
             return None
         return min(1.0, self.task[1] / self.task[2])
 
+    def took_s(self, now: float) -> float | None:
+        """Seconds since it began, or since it was asked for; None where it never began."""
+        if self.status.has_ended:
+            begun, end = self.started, self.ended or now
+        else:
+            begun, end = self.started or self.created, now
+        return None if begun is None else max(0.0, end - begun)
+
     def read_result(self) -> dict[str, Any]:
         """What it found; empty where there is nothing."""
         try:

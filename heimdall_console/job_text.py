@@ -7,15 +7,22 @@ from typing import Any
 from heimdall_console.following.summary import proof_text
 from heimdall_console.formatting import age, count, duration, meters, plain, size
 from heimdall_console.job_rows import JobRow
+from heimdall_console.preflight_text import verdict
 
 _BAR_CELLS = 10
 _OF_STORAGE = {"bucket", "region"}
 
 
-def progress_text(job: JobRow) -> str:
-    """What a living job is at: task, share, time left."""
-    if job.task is None:
-        return "starting" if job.started is None else "at work"
+def progress_text(job: JobRow, now: float | None = None) -> str:
+    """What a living job is at: task, share, time left; how long it is at work until it says so.
+
+    Args:
+        job: It has not ended.
+        now: Seconds since 1970; None where the text is not shown anew as time passes.
+    """
+    if job.task is None or not job.task[0].strip():
+        word = "starting" if job.started is None else "at work"
+        return word if now is None else f"{word}, {took_text(job, now)}"
     name, done, total = job.task
     parts = [plain(name)]
     if total:
@@ -25,6 +32,12 @@ def progress_text(job: JobRow) -> str:
     if job.remaining_s is not None:
         parts.append(f"{duration(job.remaining_s)} left")
     return "  ".join(parts)
+
+
+def took_text(job: JobRow, now: float) -> str:
+    """How long a job took, or is at work; empty where it never began."""
+    took_s = job.took_s(now)
+    return "" if took_s is None else duration(took_s)
 
 
 def bar_text(share: float, *, ascii_only: bool = False, cells: int = _BAR_CELLS) -> str:
@@ -64,6 +77,12 @@ def result_text(kind: str, result: Mapping[str, Any]) -> str:
         return plain(f"{count(int(_number(result, 'rows')))} sessions")
     if kind in ("synth", "import-wide-csv", "import-long-csv", "import-npy"):
         return f"{count(int(_number(result, 'sessions')))} sessions"
+    if kind == "preflight":
+        checks = result.get("checks")
+        word, beside, _ = verdict(checks if isinstance(checks, dict) else {})
+        return plain(word + beside)
+    if kind == "overfit-batch":
+        return "learned" if result.get("learned") else "not learned"
     if kind == "check":
         return f"{result.get('errors', 0)} errors, {result.get('warnings', 0)} warnings"
     return ""
@@ -81,9 +100,9 @@ def fact_pairs(job: JobRow, now: float) -> list[tuple[str, str]]:
         text = result_text(job.kind, job.result)
         pairs += [("result", text)] if text and job.result else []
     else:
-        pairs.append(("at", progress_text(job)))
-    if job.started is not None:
-        pairs.append(("took", duration((job.ended or now) - job.started)))
+        pairs.append(("at", progress_text(job, now)))
+    if took := took_text(job, now):
+        pairs.append(("took", took))
     pairs.append(("started", age(now - job.created)))
     if job.error is not None:
         parts = (

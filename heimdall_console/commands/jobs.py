@@ -40,9 +40,9 @@ def list_all(
     """List exports, registrations, evaluations, imports and preflights."""
     import time
 
-    from heimdall_console.formatting import age, duration, plain
+    from heimdall_console.formatting import age, plain
     from heimdall_console.job_rows import list_jobs
-    from heimdall_console.job_text import outcome_text, progress_text
+    from heimdall_console.job_text import outcome_text, progress_text, took_text
     from heimdall_console.layout import Column, table_lines
     from heimdall_console.output import print_json
     from heimdall_console.status_text import status_text
@@ -71,9 +71,9 @@ def list_all(
             job.id,
             status_text(job.status.value, terminal),
             plain(job.title),
-            "" if job.started is None else duration((job.ended or now) - job.started),
+            took_text(job, now),
             age(now - job.created),
-            outcome_text(job) if job.status.has_ended else progress_text(job),
+            outcome_text(job) if job.status.has_ended else progress_text(job, now),
         ]
         for job in jobs
     ]

@@ -10,8 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from heimdall_console.actions.jobs import ACTIONS
-from heimdall_console.formatting import age, duration, plain
-from heimdall_console.job_text import bar_text, fact_pairs, outcome_text, progress_text
+from heimdall_console.formatting import age, plain
+from heimdall_console.job_text import bar_text, fact_pairs, outcome_text, progress_text, took_text
 from heimdall_console.screens.base import JobsView, bindings_of, widget_keys
 from heimdall_console.screens.dialogs.leaving import LeavesOnce
 from heimdall_console.sources.thread import in_thread
@@ -117,13 +117,13 @@ class JobsPanel(LeavesOnce, JobsView, ModalScreen[None]):
         if job.status.has_ended:
             at = outcome_text(job)
         else:
-            at = progress_text(job)
+            at = progress_text(job, now)
             if job.share_done is not None:
                 bar = bar_text(job.share_done, ascii_only=not terminal.unicode)
                 at = f"{bar} {at}"
         status = job.status.value
-        took = "" if job.started is None else duration((job.ended or now) - job.started)
-        cells = (status_text(status, terminal), job.title, at, took, age(now - job.created))
+        took, since = took_text(job, now), age(now - job.created)
+        cells = (status_text(status, terminal), job.title, at, took, since)
         styles = {"status": status}
         if job.status.has_ended:
             styles["at"] = "bad" if job.error is not None else "cell"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from heimdall_console.evaluations import (
 )
 from heimdall_console.job_control import cancel_job
 from heimdall_console.job_rows import JobIndex, JobRow, find_job, job_title
-from heimdall_console.job_text import fact_pairs, outcome_text, progress_text, result_text
+from heimdall_console.job_text import (
+    fact_pairs,
+    outcome_text,
+    progress_text,
+    result_text,
+    took_text,
+)
 from training_core.contract.errors import UsageError
 from training_core.contract.jobs import ExportArguments, JobDir, create_job
 from training_core.contract.lock import is_locked
@@ -71,6 +78,8 @@ def test_rows_follow_a_job_from_its_start_to_its_end(isolated_home: Path) -> Non
     job = job_of(isolated_home)
     (row,) = index.refresh()
     assert (row.status, row.kind, row.title) == (RunStatus.QUEUED, "export", "export best.ckpt")
+    assert progress_text(row, row.created + 75) == "starting, 1 min 15 s", "before its first word"
+    assert took_text(row, row.created + 75) == "1 min 15 s"
     with RunLogWriter(job.log_path) as log:
         log.append("state", status="running")
         log.append("task", name="export", done=1, total=4)
@@ -82,7 +91,7 @@ def test_rows_follow_a_job_from_its_start_to_its_end(isolated_home: Path) -> Non
     try:
         row, _ = index.refresh()
         assert (row.status, row.share_done, row.id) == (RunStatus.RUNNING, 0.25, other.id)
-        assert progress_text(row).startswith("export  25 %")
+        assert progress_text(row, time.time()).startswith("export  25 %")
     finally:
         worker.kill()
         worker.wait()
@@ -138,6 +147,22 @@ def test_titles_and_results_say_what_and_how(isolated_home: Path) -> None:
     result = {"methods": {"network": {"metrics": {"median_m": 12.25, "p90_m": None}}}}
     assert result_text("evaluate", result) == "median 12.2 m, 90 % -"
     assert result_text("register", {"name": "campus", "version": 3}) == "campus version 3"
+    checks = {"disk": {"status": "ok"}, "tracking": {"status": "failed"}}
+    assert result_text("preflight", {"checks": checks}) == "not ready: tracking"
+    assert result_text("overfit-batch", {"learned": True}) == "learned"
+
+
+def test_a_job_that_has_not_said_how_far_it_is_says_how_long_it_is_at_work(
+    isolated_home: Path,
+) -> None:
+    begun = time.time() - 30
+    row = JobRow(isolated_home, "synth", {}, RunStatus.RUNNING, begun - 5, started=begun)
+    assert progress_text(row, begun + 12) == "at work, 12 s"
+    unnamed = replace(row, task=("", 0, None))
+    assert progress_text(unnamed, begun + 12) == "at work, 12 s", "never an empty cell"
+    assert ("took", "12 s") in fact_pairs(row, begun + 12)
+    never = replace(row, status=RunStatus.STOPPED, started=None)
+    assert took_text(never, begun + 12) == "", "it was cancelled before it began"
 
 
 def finished(home: Path, kind: str, result: object) -> JobRow:
