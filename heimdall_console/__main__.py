@@ -33,6 +33,7 @@ def main() -> int:
             # A terminal that cannot show a character must not end the command.
             stream.reconfigure(errors="in_ascii")
     arguments = sys.argv[1:]
+    _leave_deleted_folder()
     if "_HEIMDALL_CONSOLE_COMPLETE" not in os.environ:
         code = _open_at_once(arguments)
         if code is not None:
@@ -40,6 +41,17 @@ def main() -> int:
     from heimdall_console.cli import run_command_line
 
     return run_command_line(arguments)
+
+
+def _leave_deleted_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        from training_core.contract.home import working_folder
+
+        sys.stderr.write(
+            f"The folder of this shell was deleted: paths count from {working_folder()}.\n"
+        )
 
 
 def _open_at_once(arguments: list[str]) -> int | None:

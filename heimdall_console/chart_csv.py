@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import write_atomic
+from training_core.contract.home import working_folder
 
 if TYPE_CHECKING:
     from heimdall_console.sources.run import RunView
@@ -53,7 +54,8 @@ def save_csv(text: str, name: str, home: Path) -> Path:
         HeimdallError: Neither can be written.
     """
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "._") else "-" for c in name)[:80]
-    folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else home
+    folder = working_folder()
+    folder = folder if os.access(folder, os.W_OK) else home
     path = folder / f"heimdall-{safe}-{time.strftime('%Y%m%d-%H%M%S')}.csv"
     try:
         write_atomic(path, text.encode("utf-8", "backslashreplace"), mode=0o644)

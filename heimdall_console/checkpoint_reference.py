@@ -12,6 +12,7 @@ from training_core.contract.checkpoints import (
 from training_core.contract.config import Config
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import CheckpointError, HeimdallError, UsageError
+from training_core.contract.home import working_folder
 from training_core.contract.run_dir import RunDir, find_run
 
 
@@ -29,7 +30,7 @@ def resolve_checkpoint(reference: str, home: Path, *, last: bool = False) -> Pat
     """
     path = Path(reference).expanduser()
     if path.is_file():
-        return path.absolute()
+        return working_folder() / path
     if reference.endswith(".ckpt") or (os.sep in reference and not path.is_dir()):
         raise CheckpointError(
             f"There is no checkpoint {reference}",

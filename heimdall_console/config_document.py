@@ -27,6 +27,7 @@ from training_core.contract.config_file import (
 )
 from training_core.contract.config_template import PRESETS, preset_config, render_template
 from training_core.contract.errors import ConfigError, ConfigProblem, UsageError
+from training_core.contract.home import working_folder
 from training_core.contract.run_dir import RunDir, find_run
 
 _KEPT_STEPS: Final = 200
@@ -95,7 +96,7 @@ def file_origin(path: Path) -> Origin:
     Raises:
         ConfigError: It cannot be read.
     """
-    path = Path(os.path.expanduser(path)).absolute()  # a name that nobody has is no error
+    path = working_folder() / os.path.expanduser(path)  # a name that nobody has is no error
     return Origin("file", str(path), read_text(path), path.name)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from heimdall_console.formatting import count, plain
 from heimdall_console.output import print_json
 from training_core.contract.errors import UsageError
-from training_core.contract.home import datasets_folder, ensure_folder, home_path
+from training_core.contract.home import datasets_folder, ensure_folder, home_path, working_folder
 
 if TYPE_CHECKING:
     from training_core.contract.jobs import JobArguments
@@ -50,7 +50,7 @@ def existing_path(path: Path) -> Path:
         raise UsageError(
             f"There is no {path}", unharmed="Nothing was written", action="Check the path"
         )
-    return path.absolute()
+    return working_folder() / path
 
 
 def new_dataset_path(name: str | None, out: Path | None, otherwise: str) -> Path:
@@ -62,7 +62,7 @@ def new_dataset_path(name: str | None, out: Path | None, otherwise: str) -> Path
     if name is not None and out is not None:
         raise UsageError("--name and --out exclude each other", action="Give one of them")
     if out is not None:
-        return out.absolute()
+        return working_folder() / out
     chosen = otherwise if name is None else name
     if (
         chosen in ("", ".", "..")

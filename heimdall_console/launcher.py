@@ -46,7 +46,7 @@ class Worker:
                 directory.path,
                 directory.output_path,
                 environment=environment,
-                working_folder=working_folder,
+                folder=working_folder,
             )
         except OSError as error:
             raise HeimdallError(

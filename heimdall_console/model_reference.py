@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from training_core.contract.errors import UsageError
+from training_core.contract.home import working_folder
 
 _REGISTERED = re.compile(r"^[^@/]+@[^@/]+$")
 
@@ -17,9 +18,9 @@ def resolve_model(reference: str) -> str:
     """
     path = Path(reference).expanduser()
     if path.is_file():
-        return str(path.absolute())
+        return str(working_folder() / path)
     if path.is_dir() and (path / "model.onnx").is_file():
-        return str((path / "model.onnx").absolute())
+        return str(working_folder() / path / "model.onnx")
     if _REGISTERED.match(reference) and os.sep not in reference:
         return reference
     raise UsageError(

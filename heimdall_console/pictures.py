@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import write_atomic
+from training_core.contract.home import working_folder
 
 
 def save_picture(svg: str, name: str, home: Path) -> Path:
@@ -20,7 +21,8 @@ def save_picture(svg: str, name: str, home: Path) -> Path:
         HeimdallError: Neither can be written.
     """
     file_name = f"heimdall-{name}-{time.strftime('%Y%m%d-%H%M%S')}.svg"
-    folder = Path.cwd() if os.access(Path.cwd(), os.W_OK) else home
+    folder = working_folder()
+    folder = folder if os.access(folder, os.W_OK) else home
     path = folder / file_name
     try:
         write_atomic(path, svg.encode(), mode=0o644)

@@ -19,7 +19,7 @@ from training_core.contract.config_file import load_config
 from training_core.contract.ending import write_end
 from training_core.contract.errors import ExitCode, HeimdallError, UsageError
 from training_core.contract.files import fsync_folder, read_regular, write_atomic
-from training_core.contract.home import ensure_folder, queue_folder, runs_folder
+from training_core.contract.home import ensure_folder, queue_folder, runs_folder, working_folder
 from training_core.contract.lock import WorkerLock, is_locked
 from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
@@ -146,7 +146,7 @@ def enqueue(home: Path, run: RunDir, *, after: str = "") -> int:
             accelerator=trainer.accelerator,
             devices=trainer.devices,
             after=after,
-            working_folder=os.getcwd(),
+            working_folder=str(working_folder()),
             added=time.time(),
         )
         write_entry(home, entry)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import orjson
 
+from training_core.contract.home import working_folder
+
 REPORTER: Final = "training_core.worker.machine_report"
 """The module that looks: `python -m training_core.worker.machine_report WHAT`."""
 _LAST_WORDS: Final = 300
@@ -46,6 +48,7 @@ def read_reports(arguments: list[str], wait_s: float) -> Reports:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=working_folder(),
             start_new_session=True,
         )
     except OSError as error:

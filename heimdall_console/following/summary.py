@@ -12,6 +12,7 @@ from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import STATUS_STYLES
 from heimdall_console.terminal import Terminal
 from training_core.contract.errors import ExitCode
+from training_core.contract.home import working_folder
 from training_core.contract.records import decode_number
 from training_core.contract.run_dir import RunDir, RunInfo
 
@@ -214,7 +215,7 @@ def _inside(run: RunDir, path: Path) -> str:
 def _short_path(path: Path) -> str:
     """Relative where the file lies below the current directory, `~` below the home."""
     try:
-        return str(path.relative_to(Path.cwd()))
+        return str(path.relative_to(working_folder()))
     except (ValueError, OSError):
         home = os.path.expanduser("~")
         text = str(path)

@@ -25,6 +25,7 @@ from heimdall_console.sources.thread import in_thread
 from training_core.contract.config_file import read_text
 from training_core.contract.errors import ConfigError, HeimdallError
 from training_core.contract.files import write_atomic
+from training_core.contract.home import working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,7 @@ class ConfigureFiles(ConfigureFields):
             await self._take_draft(drafts[int(name)])
             return
         if kind == "file":
-            typed = await self.ask_text("Open which file?", initial=str(Path.cwd()) + "/")
+            typed = await self.ask_text("Open which file?", initial=f"{working_folder()}/")
             if not typed:
                 return
             name = typed
@@ -179,7 +180,7 @@ class ConfigureFiles(ConfigureFields):
         path, known = document.origin.source, document.saved_text
         if path is None:
             prefix = str(document.flat["run.name_prefix"])
-            initial = str(Path.cwd() / f"{prefix if prefix.isprintable() else 'run'}.toml")
+            initial = str(working_folder() / f"{prefix if prefix.isprintable() else 'run'}.toml")
             typed = await self.ask_text(
                 "Save in which file?",
                 initial=initial,
@@ -187,7 +188,7 @@ class ConfigureFiles(ConfigureFields):
             )
             if not typed:
                 return
-            path, known = Path(os.path.expanduser(typed.strip())).absolute(), ""
+            path, known = working_folder() / os.path.expanduser(typed.strip()), ""
         text = document.text
         if not await self._may_replace(path, known, text):
             return

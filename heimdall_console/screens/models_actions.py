@@ -1,7 +1,6 @@
 """What can be done with registered models; MLflow is changed by jobs only."""
 
 import os
-from pathlib import Path
 
 from heimdall_console.formatting import plain
 from heimdall_console.model_rows import ModelVersion, RegisteredModel, version_before
@@ -10,6 +9,7 @@ from heimdall_console.screens.checkpoints_actions import alias_problem
 from heimdall_console.sources.thread import in_thread
 from heimdall_console.widgets.record_table import RecordTable
 from training_core.contract.errors import HeimdallError
+from training_core.contract.home import working_folder
 
 
 class ModelsActions(BaseScreen):
@@ -151,7 +151,7 @@ class ModelsActions(BaseScreen):
         text = await self.ask_text(
             f"Into which new folder does {version.reference} go?",
             "The folder appears whole or not at all.",
-            str(Path.cwd() / f"{version.model}-v{version.number}"),
+            str(working_folder() / f"{version.model}-v{version.number}"),
             folder_problem,
         )
         if text is None:
@@ -160,7 +160,7 @@ class ModelsActions(BaseScreen):
         storage = await in_thread(lambda: storage_of(version, home))
         arguments = DownloadArguments(
             model=version.reference,
-            target=Path(os.path.expanduser(text)).absolute(),
+            target=working_folder() / os.path.expanduser(text),
             tracking_uri=tracking_address(app.preferences.get("tracking", "uri", "")),
             **storage,
         )

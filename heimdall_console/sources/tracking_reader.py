@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from training_core.contract.errors import TrackingError
+from training_core.contract.home import working_folder
 
 Answer = dict[str, Any]
 
@@ -142,6 +143,7 @@ class TrackingReader:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
+                cwd=working_folder(),
                 start_new_session=True,
             )
         except OSError as error:

@@ -20,6 +20,7 @@ from training_core.contract.config_template import (
 )
 from training_core.contract.datasets import read_summary, resolve_dataset
 from training_core.contract.errors import UsageError
+from training_core.contract.home import working_folder
 from training_core.contract.run_dir import RunDir, RunInfo, create_run, new_id
 
 
@@ -47,7 +48,7 @@ def make_run(
         DatasetError: The dataset does not exist.
         HeimdallError: The home is not writable.
     """
-    git = GitState(source.absolute().parent if source and not parent else Path.cwd())
+    git = GitState(source.absolute().parent if source and not parent else working_folder())
     config = absolute_paths(config, source, home)
     now = time.time()
     dataset = Path(config.data.dataset) if config.data.dataset else None

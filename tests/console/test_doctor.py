@@ -162,7 +162,7 @@ def test_gpus_are_told_with_who_holds_them(tmp_path: Path, monkeypatch: pytest.M
     built = {"release": "2.13.0", "cuda": "13.0", "is_available": False, "devices": 0}
     reports = Reports({"driver": driver, "torch": built})
     found = by_name(findings_of(reports, {5: "20261124-0915"}))
-    assert "held by run 20261124-0915, 2.0 GB" in found["GPU 0"].text
+    assert "held by run 20261124-0915, 1.9 GiB" in found["GPU 0"].text
     assert "x\\x1b[2J of eve (8)" in found["GPU 1"].text
     assert "outside of this container" in found["GPU 2"].text
     assert found["torch"].status == "failed"
@@ -244,8 +244,10 @@ async def test_the_console_shows_what_the_command_finds(isolated_home: Path) -> 
         await pilot.press("H")
         page = app.screen
         assert isinstance(page, DoctorPage)
-        assert "looking at" in str(page.query_one(Static).content)
         deadline = time.monotonic() + 100
+        while not page.query(Static) and time.monotonic() < deadline:
+            await pilot.pause(0.01)
+        assert "looking at" in str(page.query_one(Static).content)
         while not page.is_done and time.monotonic() < deadline:
             await pilot.pause(0.05)
         shown = str(page.query_one(Static).content)

@@ -22,6 +22,21 @@ def home_path() -> Path:
     return Path(platformdirs.user_data_dir("heimdall", appauthor=False))
 
 
+def working_folder() -> Path:
+    """Where relative paths count from; where that folder was deleted, the user's own from now on.
+
+    In a deleted folder no relative path can be meant, and processes that are started there fail
+    in libraries that look for it.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        refuge = Path(os.path.expanduser("~"))
+        refuge = refuge if refuge.is_dir() else Path("/")
+        os.chdir(refuge)
+        return refuge
+
+
 def ensure_folder(folder: Path) -> Path:
     """Make a folder below the home, for this user only.
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from training_core.contract.home import working_folder
+
 PUBLISHER = "training_core.publishing.publisher"
 """The module that publishes a run."""
 
@@ -20,7 +22,7 @@ def start_detached(
     *,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
-    working_folder: Path | None = None,
+    folder: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `python -m MODULE DIRECTORY` in a session of its own, without input.
 
@@ -31,7 +33,7 @@ def start_detached(
             viewer holds.
         arguments: Further arguments.
         environment: Variables that differ from those of this process.
-        working_folder: Where it looks for modules of one's own; this process's folder when None.
+        folder: Where it looks for modules of one's own; this process's folder when None.
 
     Raises:
         OSError: The file cannot be written or the process not made.
@@ -43,7 +45,7 @@ def start_detached(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            cwd=working_folder,
+            cwd=folder or working_folder(),
             env={**os.environ, **environment} if environment else None,
             start_new_session=True,
         )

@@ -74,6 +74,8 @@ class DoctorPage(Dialog[None]):
 
     @on(GroupExamined)
     def _take_group(self, event: GroupExamined) -> None:
+        if not self.query("#doctor-text"):
+            return  # It is being left.
         self.groups.append(event.group)
         self.is_done = event.is_last
         if self.is_done:
@@ -83,12 +85,12 @@ class DoctorPage(Dialog[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lines break elsewhere."""
-        self._show()
+        if self.groups:
+            self._show()
 
     def _show(self) -> None:
         text = self.query_one("#doctor-text", Static)
-        if self.groups:
-            text.update(_styled(self._lines(text.size.width), self.app.theme_variables))
+        text.update(_styled(self._lines(text.size.width), self.app.theme_variables))
 
     def _lines(self, width: int) -> list[Line]:
         lines = [
