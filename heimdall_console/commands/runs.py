@@ -24,7 +24,9 @@ app = typer.Typer(
 def _runs(context: typer.Context) -> None:
     """List, watch, control and clear up the runs of this home."""
     if context.invoked_subcommand is None:
-        runs_view.list_all(status=None, experiment=None, limit=None, archived=False, json=False)
+        runs_view.list_all(
+            None, status=None, experiment=None, limit=None, archived=False, json=False
+        )
 
 
 for module in (runs_view, runs_records, runs_control, runs_archive, runs_removal):
