@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SECTION: Final = "live"
 _MOST: Final = 6
+_JUDGED: Final = {n: way for n, way in KNOWN_DIRECTIONS.items() if not n.startswith("train/")}
+"""Of what is measured by training steps the best is a step of noise, and another one at any time."""
 
 
 class Chosen(Protocol):
@@ -36,7 +38,7 @@ def load_choices(screen: Chosen, preferences: "Preferences") -> None:
         fits_data=preferences.get(SECTION, "fits_data", False),
         log_metrics=set(texts("log_metrics")),
         pins=texts("pins"),
-        directions={**KNOWN_DIRECTIONS, **said_directions(preferences)},
+        directions={**_JUDGED, **said_directions(preferences)},
     )
     screen.choices = choices
     smoothing = preferences.get(SECTION, "smoothing", 0.0)
