@@ -1,6 +1,7 @@
 """What the console remembers of a person's choices: layout, columns, theme, smoothing."""
 
 import contextlib
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import platformdirs
 
 from training_core.contract.files import read_regular, write_atomic
+from training_core.contract.turns import alone
 
 
 def preferences_path() -> Path:
@@ -27,11 +29,9 @@ class Preferences:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._values: dict[str, dict[str, Any]] = {}
-        self._is_changed = False
+        self._changed: set[tuple[str, str]] = set()
         if path is not None:
-            # A file that nests without end exhausts the stack.
-            with contextlib.suppress(OSError, ValueError, RecursionError):
-                self._values = _sections(json.loads(read_regular(path)))
+            self._values = _read(path)
 
     def get(self, section: str, key: str, default: Any) -> Any:
         """The value; the default also where one of another type was stored."""
@@ -42,23 +42,38 @@ class Preferences:
         """Remember a value; `save` writes it."""
         known = self._values.setdefault(section, {})
         if key not in known or known[key] != value:
-            known[key] = value
-            self._is_changed = True
+            known[key] = copy.deepcopy(value)  # a list that grows later is another value then
+            self._changed.add((section, key))
 
     @property
     def is_changed(self) -> bool:
         """Whether something is to be saved."""
-        return self._is_changed
+        return bool(self._changed)
 
     def save(self) -> None:
-        """Write what has changed; a disk that refuses costs the memory, nothing else."""
-        if self._path is None or not self._is_changed:
+        """Write what has changed here, and leave what other consoles have chosen meanwhile.
+
+        A disk that refuses costs the memory, nothing else.
+        """
+        if self._path is None or not self._changed:
             return
-        self._is_changed = False
-        content = json.dumps(self._values, indent=1, sort_keys=True).encode()
+        changed = {(s, key): self._values[s][key] for s, key in self._changed}
+        self._changed.clear()
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomic(self._path, content)
+            with alone(self._path.with_name(f".{self._path.name}.lock")):
+                stored = _read(self._path)
+                for (section, key), value in changed.items():
+                    stored.setdefault(section, {})[key] = value
+                content = json.dumps(stored, indent=1, sort_keys=True).encode()
+                write_atomic(self._path, content)
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    # A file that nests without end exhausts the stack.
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        return _sections(json.loads(read_regular(path)))
+    return {}
 
 
 def _sections(values: object) -> dict[str, dict[str, Any]]:

@@ -177,3 +177,15 @@ def test_damaged_preferences_are_the_defaults(tmp_path: Path) -> None:
     preferences.set("live", "grid", [2, 3])
     preferences.save()
     assert Preferences(path).get("live", "grid", [1, 1]) == [2, 3]
+
+
+def test_a_list_that_grows_is_kept_again(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    preferences, pins = Preferences(path), ["train/loss"]
+    for name in ("val/loss", "val/median_m"):
+        preferences.set("live", "pins", pins)
+        preferences.save()
+        pins.append(name)
+    preferences.set("live", "pins", pins)
+    preferences.save()
+    assert Preferences(path).get("live", "pins", []) == ["train/loss", "val/loss", "val/median_m"]
