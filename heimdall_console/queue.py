@@ -5,8 +5,6 @@ changes files holds the lock of the folder, the scheduler too.
 """
 
 import contextlib
-import fcntl
-import os
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -25,6 +23,7 @@ from training_core.contract.processes import start_detached
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, recorded_state
+from training_core.contract.turns import alone
 
 SCHEDULER: Final = "heimdall_console.scheduler"
 """The module that starts what waits: `python -m heimdall_console.scheduler HOME`."""
@@ -101,10 +100,7 @@ def queue_lock(home: Path) -> Iterator[None]:
     """
     path = ensure_folder(queue_folder(home)) / "queue.lock"
     try:
-        # Without O_NONBLOCK a pipe in its place would block for ever.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            fcntl.lockf(file, fcntl.LOCK_EX)
+        with alone(path):
             yield
     except OSError as error:
         raise HeimdallError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular, write_atomic
 from training_core.contract.home import ensure_folder
+from training_core.contract.turns import alone
 
 
 def archived_runs(home: Path) -> frozenset[str]:
@@ -18,7 +19,7 @@ def archived_runs(home: Path) -> frozenset[str]:
 
 
 def change_archive(home: Path, keys: Iterable[str], *, put_away: bool) -> frozenset[str]:
-    """Put runs away, or take them out again.
+    """Put runs away, or take them out again; consoles that do so at once lose nothing.
 
     Returns:
         The keys of all that are put away now.
@@ -27,9 +28,10 @@ def change_archive(home: Path, keys: Iterable[str], *, put_away: bool) -> frozen
         HeimdallError: The list cannot be read, or the home is not writable.
     """
     try:
-        before = _read(home)
-        after = before | set(keys) if put_away else before - set(keys)
-        write_atomic(ensure_folder(home) / _path(home).name, json.dumps(sorted(after)).encode())
+        with alone(ensure_folder(home) / ".archived.lock"):
+            before = _read(home)
+            after = before | set(keys) if put_away else before - set(keys)
+            write_atomic(_path(home), json.dumps(sorted(after)).encode())
     except OSError as error:
         raise HeimdallError(
             "The archive was not changed",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training_core.contract.home import home_path
+from training_core.contract.home import ensure_folder, home_path
 from training_core.contract.jobs import (
     DownloadArguments,
     Report,
@@ -11,6 +11,7 @@ from training_core.contract.jobs import (
     no_report,
 )
 from training_core.contract.sections import StorageSection
+from training_core.contract.turns import alone
 
 
 def set_alias(arguments: SetAliasArguments, report: Report = no_report) -> dict[str, Any]:
@@ -24,8 +25,13 @@ def set_alias(arguments: SetAliasArguments, report: Report = no_report) -> dict[
     from training_core.publishing.registry_aliases import set_alias as move
 
     report("connect", 0, None)
-    tracking = MlflowStore.connect(arguments.tracking_uri, home_path())
-    before = move(tracking, arguments.name, arguments.alias, arguments.version, arguments.expected)
+    home = home_path()
+    tracking = MlflowStore.connect(arguments.tracking_uri, home)
+    # MLflow itself cannot move an alias only if it is where it is expected to be.
+    with alone(ensure_folder(home) / ".aliases.lock"):
+        before = move(
+            tracking, arguments.name, arguments.alias, arguments.version, arguments.expected
+        )
     return {
         "name": arguments.name,
         "alias": arguments.alias,
