@@ -1,15 +1,16 @@
 """What a run's hardware is at now, as memory figures, curves and short texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.memory_bars import MemoryFigures
-from heimdall_console.formatting import memory, percent, plain, size
+from heimdall_console.formatting import GIB, memory, percent, plain, size
 from heimdall_console.hardware_history import HardwareView
 from heimdall_console.run_places import Timeline, XUnit
 
 NOT_SAID = "n/a"
+_GPUS_A_LINE = 8
 _MEMORY_CURVES = (
     ("allocated", "allocated_bytes", "series-1"),
     ("reserved", "reserved_bytes", "series-2"),
@@ -65,6 +66,25 @@ def gpu_lines(hardware: HardwareView, gpu: int) -> list[str]:
         watts = f"{power:.0f} of {limit:.0f} W"
     heat, load = text("temperature_c", "°C"), text("utilization_percent", "%")
     return [gpu_name(hardware.last, gpu), f"load {load}   {heat}   {watts}"]
+
+
+def all_gpu_lines(hardware: HardwareView, gpu: int) -> list[str]:
+    """Load and memory of every GPU below its number, eight a block; the chosen one in brackets."""
+
+    def cells(name: str, divisor: float, chunk: Sequence[int]) -> str:
+        values = (hardware.latest(f"gpu{one}/{name}") for one in chunk)
+        return "".join(f"{'-' if v is None else f'{v / divisor:.0f}':>4}" for v in values)
+
+    lines = []
+    for begin in range(0, len(hardware.gpus), _GPUS_A_LINE):
+        chunk = hardware.gpus[begin : begin + _GPUS_A_LINE]
+        numbers = (f"[{one}]" if one == gpu else f"{one} " for one in chunk)
+        lines += [
+            f"GPU    {''.join(f'{number:>4}' for number in numbers)}",
+            f"load % {cells('utilization_percent', 1.0, chunk)}",
+            f"GiB    {cells('used_bytes', GIB, chunk)}",
+        ]
+    return lines
 
 
 def gpu_name(record: Mapping[str, Any], gpu: int) -> str:

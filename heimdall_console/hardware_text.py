@@ -20,7 +20,10 @@ def hardware_text(
     """
     if not record:
         return ""
-    parts = [*_gpu_texts(record)]
+    gpus = _gpu_texts(record)
+    if width is not None and len(gpus) > 1 and len(_GAP.join(gpus)) > width:
+        gpus = _summed_up(record)
+    parts = [*gpus]
     if (cpu := _figure(record.get("cpu_percent"))) is not None:
         parts.append(f"CPU {cpu:.0f} %")
     if (rss := _figure(record.get("rss_bytes"))) is not None:
@@ -56,6 +59,27 @@ def _gpu_texts(record: Mapping[str, Any]) -> list[str]:
             figures.append(f"{heat:.0f} °C")
         name = f"GPU {plain(gpu.get('index', ''))}".rstrip() if len(gpus) > 1 else "GPU"
         texts.append(" ".join([name, *figures]))
+    return texts
+
+
+def _summed_up(record: Mapping[str, Any]) -> list[str]:
+    """All GPUs where there is no room for each: every load, the fullest memory, the most heat."""
+    gpus = _gpus(record)
+    found = {
+        key: [_figure(gpu.get(key)) for gpu in gpus]
+        for key in ("utilization_percent", "used_bytes", "total_bytes", "temperature_c")
+    }
+    loads = found["utilization_percent"]
+    texts = [f"{len(gpus)} GPUs {' '.join('-' if v is None else f'{v:.0f}' for v in loads)} %"]
+    most = {
+        key: max((v for v in values if v is not None), default=None)
+        for key, values in found.items()
+    }
+    used, total, heat = most["used_bytes"], most["total_bytes"], most["temperature_c"]
+    if used is not None:
+        texts.append(f"up to {gibibytes(used)}{f' of {gibibytes(total)}' if total else ''} GiB")
+    if heat is not None:
+        texts.append(f"up to {heat:.0f} °C")
     return texts
 
 

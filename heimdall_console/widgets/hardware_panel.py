@@ -9,8 +9,9 @@ from textual.containers import Vertical
 
 from heimdall_console.charts.chart_header import Header
 from heimdall_console.charts.picture import Picture, Sheet, fitted
-from heimdall_console.formatting import GIB, memory
+from heimdall_console.formatting import GIB, memory, shortened
 from heimdall_console.hardware_figures import (
+    all_gpu_lines,
     curve,
     gpu_lines,
     machine_lines,
@@ -118,7 +119,9 @@ class HardwarePanel(Vertical):
             self._show_load(load, "cpu_percent", "CPU", hardware, unit, timeline, view)
         lines = [*(gpu_lines(hardware, gpu) if gpu is not None else ()), *machine_lines(hardware)]
         if gpu is not None and len(hardware.gpus) > 1:
-            lines[0] += f"   d  next of {len(hardware.gpus)} GPUs"
+            hint = f"   d  next of {len(hardware.gpus)} GPUs"
+            lines[0] = shortened(lines[0], max(8, self.size.width - 2 - len(hint))) + hint
+            lines += all_gpu_lines(hardware, gpu)
         self.query_one("#hardware-words", Words).show(lines)
 
     def _show_load(
