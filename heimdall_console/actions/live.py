@@ -6,6 +6,14 @@ from heimdall_console.actions.action import Action
 
 ACTIONS: Final[tuple[Action, ...]] = (
     Action(
+        name="alerts",
+        title="alerts",
+        keys="A",
+        help="Show all that the run warns of, with what to do; the banner goes until more is wrong.",
+        command="runs log RUN",
+        in_footer=True,
+    ),
+    Action(
         name="pause",
         title="pause",
         keys="p",

@@ -11,6 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from heimdall_console.actions.live import ACTIONS
+from heimdall_console.alert_text import alert_id
 from heimdall_console.formatting import plain
 from heimdall_console.hardware_text import hardware_text
 from heimdall_console.live_charts import (
@@ -152,9 +153,13 @@ class LiveScreen(LiveWatching):
             ]
         )
         living = current is not None and not current.status.has_ended
-        alerts = current.history.progress.alerts.values() if current and living else ()
-        self.query_one("#live-alerts", AlertBanner).show(alerts)
-        status = f"{current.run_id} {current.status}" if current else ""
+        alerts = list(current.history.progress.alerts.values()) if current else []
+        self.query_one("#live-alerts", AlertBanner).show(
+            [a for a in alerts if current and alert_id(current.run_id, a) not in self.read_alerts]
+            if living
+            else ()
+        )
+        status = f"{current.run_id} {current.status} {bool(alerts)}" if current else ""
         if status != self._status_shown:
             self._status_shown = status
             self.refresh_hints()
@@ -335,6 +340,10 @@ class LiveScreen(LiveWatching):
                 x = x_at(places, timeline, unit, event.line.time_s)
         self.choices.cursor_x = x
         self.draw_charts()
+
+    @on(AlertBanner.Pressed)
+    def _read_alerts(self) -> None:
+        self.action_alerts()
 
     @on(MetricChart.Zoomed)
     def _zoom(self, event: MetricChart.Zoomed) -> None:

@@ -28,6 +28,8 @@ class LiveBase(BaseScreen):
     gpu: int | None = None
     shows_output: bool = False
     shows_hardware: bool = False
+    read_alerts: frozenset[object] = frozenset()
+    """What was read and stands in the banner no longer."""
     _chosen_ghost: str = ""
 
     @property

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from heimdall_console.alert_text import alert_id, alerts_page
 from heimdall_console.formatting import plain
 from heimdall_console.said_directions import said_directions
 from heimdall_console.screens import run_control
@@ -34,11 +35,24 @@ class LiveRunActions(LiveBase):
             return current is not None
         if action == "traceback":
             return current is not None and current.status.value in ("failed", "crashed", "killed")
+        if action == "alerts":
+            return current is not None and bool(current.history.progress.alerts)
         if action in ("previous_run", "next_run"):
             return len(self.console_app.selection.run_ids) > 1
         return True
 
     # The run.
+
+    def action_alerts(self) -> None:
+        """Show what the run warns of; what was read leaves the banner."""
+        from heimdall_console.screens.dialogs.text_page import TextPage
+
+        current = self.current
+        if current is not None and (alerts := current.history.progress.alerts):
+            page = TextPage(f"What {current.name} warns of", alerts_page(alerts.values()))
+            self.app.push_screen(page)
+            self.read_alerts |= {alert_id(current.run_id, alert) for alert in alerts.values()}
+            self.draw_all()
 
     def action_pause(self) -> None:
         """Hold the training, or let it go on."""

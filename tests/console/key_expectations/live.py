@@ -9,6 +9,7 @@ from textual.widgets import Input
 from heimdall_console.screens.dialogs.error_page import ErrorPage
 from heimdall_console.screens.dialogs.extend_run import ExtendRun
 from heimdall_console.screens.dialogs.stop_run import StopRun
+from heimdall_console.screens.dialogs.text_page import TextPage
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.live import LiveScreen
 from heimdall_console.widgets.chart import Chart
@@ -36,6 +37,16 @@ def log(s: Session) -> LogPane:
 async def _(s: Session, key: str) -> None:
     await s.press(key)
     await s.asks(name="pause")
+
+
+@expects("live.alerts")
+async def _(s: Session, key: str) -> None:
+    current = live(s).current
+    assert current is not None
+    (alert, *_) = current.history.progress.alerts.values()
+    await s.press(key)
+    page = await s.gives(TextPage)
+    assert str(alert["text"]) in page._text
 
 
 @expects("live.checkpoint")
