@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -369,3 +370,24 @@ def test_artifacts_in_a_bucket_are_read_with_the_keys_of_publishing(
     with reading(home) as reader, pytest.raises(TrackingError) as refused:
         reader.answer("artifacts", run=run_id)
     assert "secret key is not set" in refused.value.why
+
+
+def wakes(pid: int) -> int:
+    """How often any thread of a process has given the processor up to wait."""
+    found = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        (line,) = (s for s in status.read_text().splitlines() if s.startswith("voluntary"))
+        found += int(line.split()[1])
+    return found
+
+
+def test_a_reader_that_nobody_asks_sleeps(home: Path) -> None:
+    with reading(home) as reader:
+        every(reader, "runs", "runs")
+        assert reader._process is not None
+        pid = reader._process.pid
+        time.sleep(1.0)
+        before = wakes(pid)
+        time.sleep(3.0)
+        assert wakes(pid) == before
+        assert every(reader, "runs", "runs") == [], "and wakes when it is asked"

@@ -49,6 +49,7 @@ class TrackingReader:
         self._source = source
         self._output = output
         self._lock = threading.Lock()
+        self._asked = threading.Condition(self._lock)
         self._open: dict[Any, _Request] = {}
 
     def serve(self, lines: BinaryIO) -> None:
@@ -73,6 +74,7 @@ class TrackingReader:
         request = _Request(asked.get("id"), asked)
         with self._lock:
             self._open[request.number] = request
+            self._asked.notify()
         threading.Thread(target=self._answer, args=(request,), daemon=True).start()
 
     def _answer(self, request: _Request) -> None:
@@ -114,21 +116,22 @@ class TrackingReader:
         self._write({"id": request.number, **answer})
 
     def _watch(self) -> None:
-        """End the requests that get no answer."""
+        """End the requests that get no answer; sleeps for as long as nothing can be late."""
         while True:
-            time.sleep(0.5)
-            now = time.monotonic()
-            with self._lock:
-                waiting = list(self._open.values())
-            for request in waiting:
-                if now - request.last_s > request.silence_s:
-                    silent = TrackingError(
-                        f"{self._source.shown_uri} did not answer",
-                        why=f"It was silent for {request.silence_s:.0f} s",
-                        unharmed=_UNHARMED,
-                        action="Check the address and that the server runs; then refresh",
-                    )
-                    self._end(request, {"event": "error", "error": silent.as_fields()})
+            with self._asked:
+                now = time.monotonic()
+                left_s = {r: r.last_s + r.silence_s - now for r in self._open.values()}
+                late = [request for request, left in left_s.items() if left <= 0]
+                if not late:
+                    self._asked.wait(min(left_s.values()) if left_s else None)
+            for request in late:
+                silent = TrackingError(
+                    f"{self._source.shown_uri} did not answer",
+                    why=f"It was silent for {request.silence_s:.0f} s",
+                    unharmed=_UNHARMED,
+                    action="Check the address and that the server runs; then refresh",
+                )
+                self._end(request, {"event": "error", "error": silent.as_fields()})
 
     def _for_viewers(self, error: HeimdallError) -> dict[str, str | int]:
         """The error without what it says of publishing, and without a password in an address."""
