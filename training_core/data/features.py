@@ -13,6 +13,8 @@ from training_core.radio.geo import LocalFrame
 
 CHANNELS = ("rssi_dbm", "snr_db", "toa_m", "cfo_hz")
 SPEED_OF_LIGHT_M_PER_S = 299_792_458.0
+TIME_SD = "time_sd_ns"
+"""Arranged like a channel for solvers, which need it in full; networks are not given it."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ def observation_arrays(
         store: The dataset.
         frame: Local frame of the network, which need not be the dataset's.
         receiver_ids: What the receiver index counts.
-        channels: Which of `CHANNELS` to take, in this order. `toa_m` is the time of arrival
+        channels: Which of `CHANNELS` (or `TIME_SD`) to take, in this order. `toa_m` is the time of arrival
             after the session's earliest, in meters of light travel.
 
     Raises:
         DatasetError: A channel does not exist.
     """
-    unknown = [name for name in channels if name not in CHANNELS]
+    unknown = [name for name in channels if name not in (*CHANNELS, TIME_SD)]
     if unknown or not channels:
         raise DatasetError(
             f"There is no observation channel {', '.join(unknown) or '(none given)'}",
