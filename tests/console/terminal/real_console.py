@@ -43,6 +43,7 @@ _KEYS: Final = {
     "f6": "\x1b[17~",
     "f10": "\x1b[21~",
 }
+_LEFT, _MOVED, _WHEEL_UP, _WHEEL_DOWN = 0, 32, 64, 65
 _SEQUENCE: Final = re.compile(rb"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
 
@@ -174,6 +175,39 @@ class RealConsole:
         """Type a text as fast as it goes."""
         self.process.send(text)
         self.read(0.05)
+
+    def place_of(self, text: str) -> tuple[int, int]:
+        """Column and row where a text is first seen, from the upper left corner."""
+        for row, line in enumerate(self.text().splitlines()):
+            if text in line:
+                return line.index(text), row
+        raise AssertionError(f"{text} is not seen:\n{self.text()}")
+
+    def click(self, place: tuple[int, int], times: int = 1) -> None:
+        """Press and release the left button."""
+        for _ in range(times):
+            self._send_mouse(_LEFT, place)
+            self._send_mouse(_LEFT, place, is_released=True)
+        self.read(0.05)
+
+    def drag(self, begin: tuple[int, int], end: tuple[int, int]) -> None:
+        """Move with the left button held."""
+        self._send_mouse(_LEFT, begin)
+        for column in range(begin[0], end[0], 1 if end[0] > begin[0] else -1):
+            self._send_mouse(_LEFT + _MOVED, (column, begin[1]))
+        self._send_mouse(_LEFT + _MOVED, end)
+        self._send_mouse(_LEFT, end, is_released=True)
+        self.read(0.05)
+
+    def wheel(self, place: tuple[int, int], *, up: bool) -> None:
+        """Turn the wheel by one notch."""
+        self._send_mouse(_WHEEL_UP if up else _WHEEL_DOWN, place)
+        self.read(0.05)
+
+    def _send_mouse(self, code: int, place: tuple[int, int], *, is_released: bool = False) -> None:
+        """As terminals report the mouse in the mode SGR (1006)."""
+        column, row = place
+        self.process.send(f"\x1b[<{code};{column + 1};{row + 1}{'m' if is_released else 'M'}")
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size."""
