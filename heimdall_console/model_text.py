@@ -1,5 +1,6 @@
 """Registered models for a person: the list, a version's chain and its proof."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,9 +77,17 @@ def chain_pairs(version: ModelVersion) -> list[Pair]:
 
 
 def show_lines(
-    version: ModelVersion, proof: Mapping[str, Any], now: float, terminal: Terminal
+    version: ModelVersion, proof: Mapping[str, Any], missing: str, now: float, terminal: Terminal
 ) -> list[str]:
-    """Everything that is known of a version."""
+    """Everything that is known of a version.
+
+    Args:
+        version: The version.
+        proof: Of its export; empty where there is none.
+        missing: Why there is none.
+        now: Seconds since 1970.
+        terminal: Where it is printed.
+    """
     lines = ["", *pair_lines(version_pairs(version, now), terminal)]
     lines += ["", f" {terminal.style('chain', 'bold')}", ""]
     lines += pair_lines(chain_pairs(version), terminal)
@@ -86,5 +95,6 @@ def show_lines(
     if proof:
         lines += pair_lines(proof_pairs(dict(proof)), terminal)
     else:
-        lines.append(" not on this disk")
+        room = max(40, terminal.width - 2)
+        lines += [f" {line}" for line in textwrap.wrap(plain(missing), room)]
     return [*lines, ""]

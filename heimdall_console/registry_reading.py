@@ -25,19 +25,26 @@ def read_models(reader: "TrackingReader") -> list[RegisteredModel]:
     return models_of(reader.stream("models"))
 
 
-def find_proof(version: ModelVersion, home: Path, reader: "TrackingReader") -> dict[str, Any]:
-    """The proof of a version, from this disk or from MLflow; empty where it is nowhere."""
+def find_proof(
+    version: ModelVersion, home: Path, reader: "TrackingReader"
+) -> tuple[dict[str, Any], str]:
+    """The proof of a version, from this disk or from MLflow; where it is nowhere, why."""
     proof = local_proof(version, home)
-    if proof or not (version.mlflow_run_id and version.tag("export")):
-        return proof
+    if proof:
+        return proof, ""
+    if not (version.mlflow_run_id and version.tag("export")):
+        return {}, "not on this disk, and the version does not say where else"
     path = f"exports/{version.tag('export')}/proof.json"
     try:
         answer = reader.answer("preview", run=version.mlflow_run_id, path=path)
         found = orjson.loads(answer.get("text") or "{}")
-    except (HeimdallError, orjson.JSONDecodeError):
-        return {}
-    is_whole = isinstance(found, dict) and found.get("sha256") == version.tag("onnx_sha256")
-    return found if is_whole else {}
+    except HeimdallError as error:
+        return {}, f"not on this disk, and not read from MLflow: {error.what}. {error.why}"
+    except orjson.JSONDecodeError:
+        return {}, "not on this disk, and damaged in MLflow"
+    if isinstance(found, dict) and found.get("sha256") == version.tag("onnx_sha256"):
+        return found, ""
+    return {}, "not on this disk, and that in MLflow is of another file"
 
 
 def tracking_address(chosen: str) -> str:

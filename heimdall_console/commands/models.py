@@ -73,11 +73,11 @@ def show(model: str = _MODEL, tracking_uri: str = TRACKING_URI, json: bool = JSO
 
     with _reader(tracking_uri) as reader:
         version = find_version(read_models(reader), model)
-        proof = find_proof(version, home_path(), reader)
+        proof, missing = find_proof(version, home_path(), reader)
     if json:
-        print_json({**version.as_dict(), "proof": proof or None})
+        print_json({**version.as_dict(), "proof": proof or None, "proof_missing": missing})
         return
-    lines = show_lines(version, proof, time.time(), Terminal.of(sys.stdout))
+    lines = show_lines(version, proof, missing, time.time(), Terminal.of(sys.stdout))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

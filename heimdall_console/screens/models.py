@@ -55,7 +55,8 @@ class ModelsScreen(ModelsActions):
 
     def __init__(self) -> None:
         super().__init__()
-        self._proofs: dict[str, dict[str, Any]] = {}
+        self._proofs: dict[str, tuple[dict[str, Any], str]] = {}
+        """What was found, and why nothing was."""
         self._folded: set[str] = set()
         self._seen_jobs: tuple[object, ...] = ()
         self._has_read = False
@@ -197,7 +198,8 @@ class ModelsScreen(ModelsActions):
                 pane.show(f"model {model.name}", plain(model.name), _model_sections(model))
             return
         key = _version_key(version)
-        proof = self._proofs.get(key)
+        known = self._proofs.get(key)
+        proof, missing = known or ({}, "reading…")
         found: list[Section] = [
             ("", version_pairs(version, self.console_app.now())[1:]),
             ("chain", chain_pairs(version)),
@@ -205,10 +207,9 @@ class ModelsScreen(ModelsActions):
         if proof:
             found.append(("proof of the export", proof_pairs(proof)))
         else:
-            said = "reading…" if proof is None else "not on this disk, and none came from MLflow"
-            found.append(("proof of the export", [("", said)]))
+            found.append(("proof of the export", [("", plain(missing))]))
         pane.show(key, plain(f"{version.model} v{version.number}"), found)
-        if proof is None:
+        if known is None:
             home, reader = self.console_app.home, self.console_app.tracking
             self.run_in_thread(
                 lambda: find_proof(version, home, reader),
@@ -217,8 +218,8 @@ class ModelsScreen(ModelsActions):
                 exclusive=True,
             )
 
-    def _take_proof(self, key: str, proof: dict[str, Any]) -> None:
-        self._proofs[key] = proof
+    def _take_proof(self, key: str, found: tuple[dict[str, Any], str]) -> None:
+        self._proofs[key] = found
         self._show_detail()
 
     @on(RecordTable.Highlighted)

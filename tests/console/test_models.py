@@ -103,7 +103,7 @@ def test_chain_and_proof_are_shown(isolated_home: Path) -> None:
     (folder / "proof.json").write_bytes(orjson.dumps(PROOF))
     proof = local_proof(version, isolated_home)
     terminal = Terminal(100, color=False, unicode=True, interactive=False)
-    text = "\n".join(show_lines(version, proof, 4.0, terminal))
+    text = "\n".join(show_lines(version, proof, "", 4.0, terminal))
     for words in ("a" * 64, "b" * 64, "c" * 64, "20261124-090000-abc", "campus v3", "@champion"):
         assert words in text
     assert "agrees with PyTorch at batches 1, 7, 32" in text
