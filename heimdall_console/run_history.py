@@ -101,7 +101,7 @@ class RunHistory:
                     last = record
                 else:
                     self._take_place(last)
-                    lines.take(record, progress.step)
+                    lines.take(record)
                 continue
             if last is not None and kind != "task":
                 self._take_place(last)
@@ -114,7 +114,7 @@ class RunHistory:
             if kind == "hardware":
                 hardware.take(record, progress.step, progress.epoch)
             elif kind != "task":
-                lines.take(record, progress.step)
+                lines.take(record)
             else:
                 lines.epochs = progress.epochs
         self._take_place(last)

@@ -34,8 +34,6 @@ class LogLine:
     kind: str
     """A word: state, note, warning, alert, checkpoint, validation, command …"""
     text: str
-    step: int
-    """Optimizer steps completed then."""
 
 
 class LogLines:
@@ -52,18 +50,15 @@ class LogLines:
         """Tell a validation with these training metrics."""
         self._beside = record
 
-    def take(self, record: Record, step: int) -> None:
+    def take(self, record: Record) -> None:
         """Add what a record says; most say nothing here."""
         time_s = record.get("t")
         moment = float(time_s) if isinstance(time_s, int | float) else None
         for level, kind, text in self._said(record):
             for number, row in enumerate(text.splitlines() or [""]):
                 is_first = number == 0 and bool(kind)
-                self._lines.append(
-                    LogLine(
-                        moment if is_first else None, level, kind if is_first else "", row, step
-                    )
-                )
+                time_of_line, word = (moment, kind) if is_first else (None, "")
+                self._lines.append(LogLine(time_of_line, level, word, row))
             self._shown = None
         if len(self._lines) > 2 * _MOST_LINES:
             del self._lines[:_MOST_LINES]

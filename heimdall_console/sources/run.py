@@ -51,8 +51,6 @@ class RunView:
     history: HistoryView
     loaded_share: float
     """Of the log as long as it was at the last look; 1 when all of it is read."""
-    broken: int
-    """Lines of the log that were no record."""
 
     @property
     def is_loaded(self) -> bool:
@@ -216,7 +214,6 @@ class RunSource(Source):
                     self._status or RunStatus.STARTING,
                     self._history.view(),
                     loaded_share,
-                    self._reader.broken,
                 )
             )
         )

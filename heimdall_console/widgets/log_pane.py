@@ -329,7 +329,7 @@ class LogPane(Cells, can_focus=True):
 
 def output_lines(lines: Sequence[str]) -> list[LogLine]:
     """What processes printed, as lines of a log."""
-    return [LogLine(None, "info", "", line, 0) for line in lines]
+    return [LogLine(None, "info", "", line) for line in lines]
 
 
 def _clock(time_s: float | None) -> str:
