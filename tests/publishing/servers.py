@@ -78,7 +78,7 @@ def mlflow_server(backend: str, artifacts: Path, port: int) -> "subprocess.Popen
 
 
 class _Guard(http.server.BaseHTTPRequestHandler):
-    """Passes on what carries the right name and password; says 401 or 403 to the rest."""
+    """Passes on what carries the right credentials; says 401 or 403 to the rest."""
 
     protocol_version = "HTTP/1.1"
     server: "GuardedServer"
@@ -89,10 +89,11 @@ class _Guard(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         given = self.headers.get("Authorization", "")
-        token = given.partition(" ")[2]
-        user = base64.b64decode(token).decode() if given.startswith("Basic ") else ""
-        if user != self.server.allowed:
-            self._send(403 if user.startswith("guest:") else 401, b"You are not authorized.", {})
+        scheme, _, token = given.partition(" ")
+        shown = base64.b64decode(token).decode() if scheme == "Basic" else given
+        if shown != self.server.allowed:
+            is_guest = shown.removeprefix("Bearer ").startswith("guest")
+            self._send(403 if is_guest else 401, b"You are not authorized.", {})
             return
         headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
         connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
@@ -115,7 +116,7 @@ class _Guard(http.server.BaseHTTPRequestHandler):
 
 
 class GuardedServer(http.server.ThreadingHTTPServer):
-    """An MLflow server behind a name and a password."""
+    """An MLflow server behind `name:password`, or behind `Bearer token`."""
 
     daemon_threads = True
 

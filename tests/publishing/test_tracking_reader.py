@@ -188,6 +188,32 @@ def test_a_server_behind_a_password(
             assert "ada:right" not in arguments.stdout
 
 
+def test_a_server_behind_a_token(
+    home: Path, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = log_runs(mlflow_uri, tmp_path)
+    with GuardedServer(mlflow_uri, "Bearer the-right-one") as guard:
+        for token, status in (("", "401"), ("a-wrong-one", "401"), ("guest-of-ours", "403")):
+            monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
+            with reading(home, guard.uri) as reader:
+                for request in ("runs", "models"):
+                    with pytest.raises(TrackingError) as refused:
+                        every(reader, request, request)
+                    assert "does not accept the credentials" in refused.value.why
+                    assert status in refused.value.why
+                    assert refused.value.action.startswith("Set MLFLOW_TRACKING_TOKEN")
+                    assert not token or token not in str(refused.value)
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "the-right-one")
+        with reading(home, guard.uri) as reader:
+            check_everything(reader, ids, tmp_path)
+        monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+        path = home / "credentials.toml"
+        path.touch(mode=0o600)
+        path.write_text('tracking_token = "the-right-one"\n')
+        with reading(home, guard.uri) as reader:
+            check_everything(reader, ids, tmp_path)
+
+
 def test_a_silent_server_blocks_no_other_request(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
