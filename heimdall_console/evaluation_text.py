@@ -1,5 +1,6 @@
 """What an evaluation found, as a table and a plot."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,13 +9,16 @@ from heimdall_console.formatting import count, meters, percent, plain
 from heimdall_console.layout import Column, table_lines
 from heimdall_console.terminal import Terminal
 
-_NAMES = {
-    "network": "network",
-    "weighted_neighbors": "weighted nearest neighbors",
-    "training_centroid": "training centroid",
-}
+_NAMES = {"weighted_neighbors": "weighted nearest neighbors"}
+_BOUNDS = {"power": "bound, power", "time": "bound, time"}
+_LEAST = "training_centroid"
+_CURVES = 4
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
-_SHARES = (("within_30m", "≤ 30 m"), ("within_50m", "≤ 50 m"), ("within_100m", "≤ 100 m"))
+_SHARES = (
+    ("within_100m", "≤ 100 m"),
+    ("coverage_50", "in 50 %"),
+    ("coverage_90", "in 90 %"),
+)
 _COVERAGES = ("coverage_50", "coverage_90", "coverage_95")
 
 
@@ -24,11 +28,16 @@ def evaluation_lines(
     """Split, table of methods, calibration, distribution and warnings."""
     methods: dict[str, dict[str, Any]] = result.get("methods", {})
     lines = ["", f" {terminal.style(_title(result, model), 'bold')}", f" {_split_text(result)}", ""]
-    lines += _method_table(methods, terminal, ascii_only)
+    bounds: dict[str, dict[str, Any]] = result.get("bounds") or {}
+    lines += _method_table(methods, bounds, terminal, ascii_only)
+    if bounds:
+        said = "bound: rms error that an unbiased estimator can reach (Cram\u00e9r and Rao)"
+        said = said.replace("\u00e9", "e") if ascii_only or not terminal.unicode else said
+        lines += ["", f" {terminal.style(said, 'dim')}"]
     calibration = _calibration(methods.get("network", {}).get("metrics", {}))
     if calibration:
         lines += ["", f" {calibration}"]
-    errors = {name_of(name): method.get("cdf_m", []) for name, method in methods.items()}
+    errors = {name_of(name): methods[name].get("cdf_m", []) for name in _drawn(methods)}
     lines += ["", f" {terminal.style('share of sessions located within', 'dim')}", ""]
     lines += cdf_lines(errors, terminal, ascii_only=ascii_only)
     warnings = [*result.get("warnings", [])]
@@ -56,8 +65,24 @@ def _split_text(result: Mapping[str, Any]) -> str:
     )
 
 
+def _drawn(methods: Mapping[str, dict[str, Any]]) -> list[str]:
+    """The network, the best of the others, and the centroid: more curves hide one another."""
+
+    def median(name: str) -> float:
+        value = methods[name].get("metrics", {}).get("median_m")
+        return float(value) if isinstance(value, int | float) else math.inf
+
+    others = [name for name in methods if name not in ("network", _LEAST)]
+    best = sorted(others, key=median)[: _CURVES - 2]
+    chosen = {"network", _LEAST, *best}
+    return [name for name in methods if name in chosen]
+
+
 def _method_table(
-    methods: Mapping[str, dict[str, Any]], terminal: Terminal, ascii_only: bool
+    methods: Mapping[str, dict[str, Any]],
+    bounds: Mapping[str, dict[str, Any]],
+    terminal: Terminal,
+    ascii_only: bool,
 ) -> list[str]:
     titles = [title for _, title in (*_ERRORS, *_SHARES)]
     if ascii_only or not terminal.unicode:
@@ -72,6 +97,9 @@ def _method_table(
         cells = [meters(metrics.get(key)) for key, _ in _ERRORS]
         cells += [percent(metrics.get(key)) for key, _ in _SHARES]
         rows.append([name_of(name), *cells])
+    for name, bound in bounds.items():
+        cells = [meters(bound.get(key)) for key, _ in _ERRORS]
+        rows.append([_BOUNDS.get(name, plain(f"bound, {name}")), *cells, *("" for _ in _SHARES)])
     return table_lines(columns, rows, terminal)
 
 

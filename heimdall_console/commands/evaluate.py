@@ -40,6 +40,9 @@ def evaluate(
         "", help="Split by name; the one of the model's training when left out."
     ),
     seed: int | None = typer.Option(None, help="Seed of the split; the training's otherwise."),
+    quick: bool = typer.Option(
+        False, "--quick", help="Leave out the methods that take more than a moment."
+    ),
     tracking_uri: str = TRACKING_URI,
     storage_endpoint: str = STORAGE_ENDPOINT,
     bucket: str = BUCKET,
@@ -47,7 +50,7 @@ def evaluate(
     ascii_only: bool = typer.Option(False, "--ascii", help="Draw with ASCII characters."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Measure a checkpoint or model beside simple methods on the same rows."""
+    """Measure a checkpoint or model beside the methods without a network, on the same rows."""
     from heimdall_console.evaluation_text import evaluation_lines
     from heimdall_console.jobs import run_job
     from heimdall_console.model_reference import resolve_model_or_checkpoint
@@ -72,6 +75,7 @@ def evaluate(
             "split": split,
             "split_name": split_name,
             "seed": seed,
+            "quick": quick,
             "tracking_uri": tracking_uri,
             "storage_endpoint": storage_endpoint,
             "bucket": bucket,

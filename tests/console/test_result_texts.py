@@ -32,8 +32,12 @@ def evaluation() -> dict[str, Any]:
         "methods": {
             "network": method(132.4, coverage_50=0.48, coverage_90=0.889, coverage_95=None),
             "weighted_neighbors": method(146.1),
+            "radio_map": method(120.5, coverage_50=0.47, coverage_90=0.877),
+            "path_loss": method(200.5),
+            "extra_trees": method(140.5),
             "training_centroid": method(1088.6),
         },
+        "bounds": {"power": {"median_m": 77.7, "mean_m": 88.8, "p90_m": None}},
         "warnings": ["This split says little about new places: [bold]leaks[/bold]."],
     }
 
@@ -49,8 +53,21 @@ def test_an_evaluation_shows_every_method_and_warning() -> None:
         "40.0 %",
         "301 test sessions",
         "@last on campus",
+        "radio map",
+        "87.7 %",
+        "bound, power",
+        "77.7 m",
+        "88.8 m",
+        "Cramér and Rao",
     ):
         assert part in text
+    curves = next(line for line in lines if "1 network" in line)
+    # The best ones and the worst: more would hide one another.
+    assert "radio map" in curves
+    assert "extra trees" in curves
+    assert "training centroid" in curves
+    assert "path loss" not in curves
+    assert "path loss" in text
     assert "the 50 / 90 % ellipses of the network cover 48.0 / 88.9 %" in text
     assert "[bold]leaks[/bold]" in text
     assert "\x1b" not in text

@@ -29,11 +29,13 @@ from training_core.models.registry import network_from_spec
 from training_core.models.restore import load_network
 from training_core.models.specs import ReceiverSetOptions, receiver_set_spec
 from training_core.publishing import evaluation_rows
-from training_core.publishing.evaluate import CDF_SHARES, evaluate
+from training_core.publishing.evaluate import evaluate
+from training_core.publishing.evaluation_methods import CDF_SHARES
 from training_core.publishing.export_graph import position_graph
 from training_core.publishing.jobs import export, register
 from training_core.publishing.model_metadata import ModelMetadata
 from training_core.publishing.onnx_export import export_onnx
+from training_core.radio.methods import METHODS, QUICK
 
 SPLIT = {"name": "track", "validation_split": 0.2, "test_split": 0.25, "seed": 5}
 
@@ -104,8 +106,8 @@ def exported(dataset: Path, checkpoint: Path) -> Path:
     return path
 
 
-def run(model: Path, dataset: Path, **more: Any) -> dict[str, Any]:
-    return evaluate(EvaluateArguments(model=str(model), dataset=dataset, **more))
+def run(model: Path, dataset: Path, quick: bool = True, **more: Any) -> dict[str, Any]:
+    return evaluate(EvaluateArguments(model=str(model), dataset=dataset, quick=quick, **more))
 
 
 def test_the_metrics_are_those_of_the_network_on_the_split_of_its_training(
@@ -167,14 +169,21 @@ def test_single_sessions_are_told_where_they_are_and_where_they_were_put(
 
 
 def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint: Path) -> None:
-    result = run(checkpoint, dataset, split_name="place")
+    result = run(checkpoint, dataset, quick=False, split_name="place")
     methods = result["methods"]
-    assert list(methods) == ["network", "weighted_neighbors", "training_centroid"]
-    # A generated campus tells where the emitter is: neighbors beat the centroid clearly.
+    assert list(methods) == ["network", *METHODS[1:]]
+    # A generated campus tells where the emitter is.
     median = {name: method["metrics"]["median_m"] for name, method in methods.items()}
-    assert median["weighted_neighbors"] < 0.6 * median["training_centroid"]
+    for name in ("weighted_neighbors", "extra_trees", "path_loss", "radio_map"):
+        assert median[name] < 0.6 * median["training_centroid"]
+        assert 0.6 < methods[name]["metrics"]["coverage_90"] <= 1.0
+        assert np.isfinite(methods[name]["metrics"]["nll"])
+    assert median["radio_map"] < median["path_loss"]
     assert result["neighbors"] >= 1
-    assert "coverage_90" not in methods["weighted_neighbors"]["metrics"]
+    assert result["dropped_receivers"] == []
+    bound = result["bounds"]["power"]
+    assert 0 < bound["median_m"] <= bound["p90_m"]
+    assert "coverage_90" not in methods["training_centroid"]["metrics"]
     for method in methods.values():
         curve = method["cdf_m"]
         assert len(curve) == len(result["cdf_share"]) == len(CDF_SHARES)
@@ -191,7 +200,7 @@ def test_an_exported_model_reaches_what_its_checkpoint_reaches(
     assert network == pytest.approx(one["methods"]["network"]["metrics"], rel=1e-3)
     for name in ("split", "leakage", "kind", "run_id", "same_dataset", "trained_on_share"):
         assert other[name] == one[name]
-    for name in ("weighted_neighbors", "training_centroid"):
+    for name in QUICK:
         assert other["methods"][name] == one["methods"][name]
 
 
@@ -333,7 +342,9 @@ def test_a_part_without_rows_is_refused(tmp_path: Path, dataset: Path, checkpoin
         run(checkpoint, tmp_path / "all", split_name="listed", split="train")
 
 
-def test_without_received_powers_only_the_centroid_remains(tmp_path: Path, dataset: Path) -> None:
+def test_without_received_powers_only_the_centroid_and_times_remain(
+    tmp_path: Path, dataset: Path
+) -> None:
     synth(SynthArguments(target=tmp_path / "timed", sessions=250, preset="vhf-network"))
     store = open_store(tmp_path / "timed")
     observations = store.observations.drop_columns(["rssi_dbm"])
@@ -346,7 +357,12 @@ def test_without_received_powers_only_the_centroid_remains(tmp_path: Path, datas
     result = run(tmp_path / "toa.ckpt", tmp_path / "toa")
     assert list(result["methods"]) == ["network", "training_centroid"]
     assert result["neighbors"] is None
-    assert any("Nearest neighbors are left out" in sentence for sentence in result["warnings"])
+    assert any("received power are left out" in sentence for sentence in result["warnings"])
+    timed = run(tmp_path / "toa.ckpt", tmp_path / "toa", quick=False)
+    assert list(timed["methods"]) == ["network", "time_differences", "training_centroid"]
+    median = {name: method["metrics"]["median_m"] for name, method in timed["methods"].items()}
+    assert median["time_differences"] < 0.1 * median["training_centroid"]
+    assert timed["bounds"]["time"]["median_m"] < median["time_differences"] * 3
 
 
 def test_a_model_of_ones_own_is_refused(tmp_path: Path, dataset: Path) -> None:
@@ -362,5 +378,7 @@ def test_progress_and_result_are_plain(dataset: Path, checkpoint: Path) -> None:
         lambda *progress: seen.append(progress),
     )
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert {name for name, _, _ in seen} == {"estimating positions", "evaluating"}
+    told = {name for name, _, _ in seen}
+    assert {"estimating positions", "evaluating", "extra trees", "path loss"} <= told
+    assert "radio map, all training sessions" in told
     assert np.isfinite(result["methods"]["network"]["metrics"]["nll"])

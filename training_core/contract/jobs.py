@@ -178,6 +178,8 @@ class EvaluateArguments(ModelReference):
     """Split; what the model was trained with, or place, when empty."""
     seed: int | None = None
     """Seed of the split; what the model was trained with when None."""
+    quick: bool = False
+    """Leave out the methods without a network that take more than a moment."""
 
 
 class PreflightArguments(JobArguments):

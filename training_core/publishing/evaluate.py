@@ -1,9 +1,7 @@
 """`evaluate`: a model's errors in meters beside methods without a network, on the same rows."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,26 +10,22 @@ from numpy.typing import NDArray
 from training_core.contract.config import Config
 from training_core.contract.errors import DatasetError
 from training_core.contract.jobs import EvaluateArguments, Report, no_report
-from training_core.data.features import observation_arrays
 from training_core.data.leakage import leakage
 from training_core.data.splits import Split, make_split
 from training_core.data.store import SessionStore, open_store
-from training_core.data.tables import MEASUREMENTS, float_column
-from training_core.models.metrics import position_errors, position_metrics
+from training_core.data.tables import MEASUREMENTS
 from training_core.publishing.estimator import (
     Estimator,
     open_estimator,
     refuse_foreign_receivers,
 )
+from training_core.publishing.evaluation_methods import (
+    CDF_SHARES,
+    finite,
+    judged,
+    judged_methods,
+)
 from training_core.publishing.evaluation_rows import coverage, session_rows
-from training_core.radio.baselines import TrainingCentroid
-from training_core.radio.geo import LocalFrame
-from training_core.radio.neighbors import WeightedNearestNeighbors
-
-CDF_SHARES: Final = tuple(round(number / 100, 2) for number in range(101))
-"""Shares of the rows at which the distribution of the error is told."""
-
-Float64Array = NDArray[np.float64]
 
 
 def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[str, Any]:
@@ -52,12 +46,15 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
           are evaluated and `train_rows` that the baselines learn from;
         * `leakage`: shares as of `training_core.data.leakage`, None where there is none;
         * `trained_on_share`: share of the rows the model was trained on, None if unknown;
-        * `methods`: by name (`network`, `weighted_neighbors`, `training_centroid`) each
-          with `metrics` and `cdf_m`, its errors at `cdf_share`;
+        * `methods`: by name (`network`, then those of `training_core.radio.methods` that the
+          dataset allows) each with `metrics` and `cdf_m`, its errors at `cdf_share`;
+        * `bounds`: of the sessions' errors, as of `training_core.publishing.evaluation_methods`;
         * `coverage`: pairs of the share that the network's ellipses should hold and the share
           of true positions that they do;
         * `positions`: single sessions, as of `training_core.publishing.evaluation_rows`;
         * `neighbors`: k of the nearest neighbors, None without them;
+        * `dropped_receivers`: those that the methods without a network leave out, because their
+          floor moved since training;
         * `warnings`: sentences that belong beside the numbers.
 
     Raises:
@@ -81,24 +78,19 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             unharmed="Nothing was changed",
             action="Choose another part with --split, or another split with --split-name",
         )
-    target = store.label_m(estimator.frame)
+    target = store.label_m(estimator.frame)[rows]
     report("evaluating", 0, len(rows))
-    judged = replace(store, sessions=store.sessions.take(rows))
-    answers: dict[str, tuple[Float64Array, Float64Array | None]] = {
-        "network": estimator.answer(judged if estimator.hears_signal else _silenced(judged), report)
-    }
+    sessions = replace(store, sessions=store.sessions.take(rows))
+    mean, covariance = estimator.answer(
+        sessions if estimator.hears_signal else _silenced(sessions), report
+    )
     trained_on = _trained_on_share(estimator, store, rows)
     warnings = _warnings(arguments, chosen, estimator, store, trained_on)
-    neighbors = _nearest_neighbors(store, estimator.frame, target, chosen.split.train)
-    if neighbors is None:
-        warnings.append("Nearest neighbors are left out: training holds no fixed receiver's RSSI.")
-    else:
-        nearest, rssi = neighbors
-        answers["weighted_neighbors"] = (nearest.predict(rssi[rows]), None)
-    centroid = TrainingCentroid(target[chosen.split.train])
-    answers["training_centroid"] = (centroid.predict(len(rows)), None)
+    others = judged_methods(
+        store, estimator.frame, chosen.split.train, rows, report, quick=arguments.quick
+    )
+    warnings += others["notes"]
     report("evaluating", len(rows), len(rows))
-    mean, covariance = answers["network"]
     return {
         "model": arguments.model,
         "registered_model": estimator.registered_model,
@@ -117,16 +109,15 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             "rows": len(rows),
             "train_rows": len(chosen.split.train),
         },
-        "leakage": _finite(leakage(store, chosen.split)),
+        "leakage": finite(leakage(store, chosen.split)),
         "trained_on_share": trained_on,
-        "methods": {
-            name: _judged(mean, covariance, target[rows])
-            for name, (mean, covariance) in answers.items()
-        },
+        "methods": {"network": judged(mean, covariance, target), **others["methods"]},
+        "bounds": others["bounds"],
         "cdf_share": list(CDF_SHARES),
-        "coverage": [] if covariance is None else coverage(mean, covariance, target[rows]),
-        "positions": session_rows(judged, estimator.frame, mean, covariance, target[rows]),
-        "neighbors": neighbors[0].neighbors if neighbors else None,
+        "coverage": coverage(mean, covariance, target),
+        "positions": session_rows(sessions, estimator.frame, mean, covariance, target),
+        "neighbors": others["neighbors"],
+        "dropped_receivers": others["dropped_receivers"],
         "warnings": warnings,
     }
 
@@ -169,35 +160,6 @@ def _silenced(store: SessionStore) -> SessionStore:
     return replace(store, observations=observations)
 
 
-def _judged(
-    mean_m: Float64Array, covariance_m2: Float64Array | None, target_m: Float64Array
-) -> dict[str, Any]:
-    errors = position_errors(mean_m, target_m)
-    return {
-        "metrics": _finite(position_metrics(mean_m, covariance_m2, target_m)),
-        "cdf_m": [float(value) for value in np.quantile(errors, CDF_SHARES)],
-    }
-
-
-def _nearest_neighbors(
-    store: SessionStore, frame: LocalFrame, target_m: Float64Array, train: NDArray[np.int64]
-) -> tuple[WeightedNearestNeighbors, Float64Array] | None:
-    """The estimator and the RSSI of every session at fixed receivers; None without any RSSI.
-
-    A receiver that moves gives no fingerprint of a place.
-    """
-    is_fixed = ~store.receivers["mobile"].to_numpy(zero_copy_only=False).astype(np.bool_)
-    fixed = [name for name, chosen in zip(store.receiver_ids, is_fixed, strict=True) if chosen]
-    arrays = observation_arrays(store, frame, fixed, ("rssi_dbm",))
-    rssi = np.full((len(arrays), len(fixed)), np.nan)
-    session, slot = np.nonzero(arrays.receiver >= 0)
-    rssi[session, arrays.receiver[session, slot]] = arrays.observation[session, slot, 0]
-    if not np.isfinite(rssi[train]).any():
-        return None
-    floor = float_column(store.receivers, "floor_dbm")[is_fixed]
-    return WeightedNearestNeighbors(rssi[train], target_m[train], floor), rssi
-
-
 def _trained_on_share(
     estimator: Estimator, store: SessionStore, rows: NDArray[np.int64]
 ) -> float | None:
@@ -231,7 +193,3 @@ def _warnings(
     if trained_on and arguments.split != "train":
         warnings.append(f"The model was trained on {trained_on:.0%} of these rows.")
     return warnings
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
