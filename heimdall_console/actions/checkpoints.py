@@ -76,7 +76,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="choose_run",
         title="run",
-        keys="o,slash",
+        keys="slash",
         help="Choose whose checkpoints are shown.",
         command="checkpoints list RUN",
         in_footer=True,
@@ -96,7 +96,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="sort",
         title="sort",
-        keys="s",
+        keys="o",
         help="Sort by the next column; a click on a title sorts by it.",
     ),
     Action(

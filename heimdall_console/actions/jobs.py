@@ -33,8 +33,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action(
         name="show_error",
-        title="error",
-        keys="e",
+        title="why",
+        keys="T",
         help="Show why the job under the cursor failed, with its traceback.",
         in_footer=True,
     ),

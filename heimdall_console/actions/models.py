@@ -60,7 +60,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="fold",
         title="fold",
-        keys="enter,space",
+        keys="enter,space,f",
         help="Hide or show the versions of the model.",
     ),
     Action(

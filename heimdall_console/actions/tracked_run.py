@@ -22,14 +22,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         name="next_page",
         title="more curves",
-        keys="full_stop",
+        keys="full_stop,pagedown",
         help="Show the next curves, where there are more than fit.",
         in_footer=True,
     ),
     Action(
         name="previous_page",
         title="curves before",
-        keys="comma",
+        keys="comma,pageup",
         help="Show the curves before.",
     ),
     Action(

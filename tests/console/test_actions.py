@@ -105,6 +105,45 @@ def test_names_and_keys_are_used_once(place: str) -> None:
     assert all(action.title.strip() == action.title != "" for action in actions)
 
 
+ONE_THING: dict[str, tuple[str, ...]] = {
+    "sorting": ("runs.choose_sort", "checkpoints.sort"),
+    "why it failed": ("live.traceback", "jobs.show_error"),
+    "the direction of a metric": ("live.direction", "compare.direction"),
+    "stopping a run": ("runs.stop", "live.stop"),
+    "pausing a run": ("runs.pause", "live.pause"),
+    "taking something back": ("runs.undo", "configure.undo", "checkpoints.restore"),
+    "ending a job": ("configure.cancel_trial", "evaluate.cancel", "jobs.cancel"),
+    "the metric": ("runs.choose_metric", "compare.choose_metric"),
+    "folding": ("runs.fold", "models.fold"),
+    "a page of charts": ("live.next_page", "tracked_run.next_page"),
+}
+"""What can be done on several screens → its actions, which have a key in common."""
+FINAL: dict[str, set[str]] = {
+    "s": {"runs.stop", "live.stop"},
+    "D": {"runs.delete", "checkpoints.empty_trash"},
+}
+"""Keys of what ends or removes something → all actions that may have them, on any screen."""
+
+
+def keys_by_action() -> dict[str, set[str]]:
+    return {
+        f"{place}.{action.name}": set(keys_of(action))
+        for place, (actions, _) in PLACES.items()
+        for action in actions
+    }
+
+
+@pytest.mark.parametrize("thing", ONE_THING)
+def test_one_thing_has_one_key_on_every_screen(thing: str) -> None:
+    known = keys_by_action()
+    assert set.intersection(*(known[name] for name in ONE_THING[thing]))
+
+
+@pytest.mark.parametrize("key", FINAL)
+def test_a_key_that_ends_something_means_nothing_else_anywhere(key: str) -> None:
+    assert {name for name, keys in keys_by_action().items() if key in keys} == FINAL[key]
+
+
 @pytest.mark.parametrize("place", ON_SCREENS)
 def test_no_screen_takes_a_key_that_counts_everywhere(place: str) -> None:
     always = {key for action in everywhere.ACTIONS for key in keys_of(action)}
@@ -239,7 +278,7 @@ async def test_the_palette_offers_every_possible_action(
             await pilot.press("escape")
 
 
-OF_SOME_RUNS = {"traceback", "previous_run", "next_run"}
+OF_SOME_RUNS = {"alerts", "traceback", "previous_run", "next_run"}
 """Actions of the screen Live that an empty home does not offer."""
 PALETTE = next(action for action in everywhere.ACTIONS if action.name == "command_palette")
 

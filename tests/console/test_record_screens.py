@@ -169,13 +169,13 @@ async def test_checkpoints_are_chosen_pruned_and_brought_back(isolated_home: Pat
         ]
         assert sha256 in str(screen.row and screen.shown and screen.shown.rows[0].exports)
         # Sorting, tensors, copying, runs.
-        for key in ("s", "s", "t", "y", "y"):
+        for key in ("o", "o", "t", "y", "y"):
             await pilot.press(key)
         assert app.clipboard == second.sidecar.sha256
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: screen.run_id == older.id, "the older run")
         assert "older [b]" in shown(app)
-        await pilot.press("o")
+        await pilot.press("slash")
         await until(pilot, lambda: isinstance(app.screen, ChoicePicker), "the runs")
         await pilot.press("escape")
         await pilot.press("r")
@@ -353,7 +353,7 @@ async def test_the_jobs_panel_follows_cancels_and_explains(isolated_home: Path) 
             await until(pilot, lambda: "stopped" in shown(app), "it was asked to stop")
             assert "none at work" in shown(app)
             assert panel.query_one(DetailPane).query_one(Static) is not None
-            await pilot.press("e", "j", "enter")
+            await pilot.press("T", "j", "enter")
             await pilot.pause()
             assert app.current_mode == "evaluate"
     finally:
