@@ -90,6 +90,8 @@ bench: environment ## Run the benchmarks and print their ratios
 	@if [ -d "$(MEASURED_DATA)/powder_frs_rss" ]; then \
 	  echo "$(BIN)/python benchmarks/powder_accuracy.py $(MEASURED_DATA)/powder_frs_rss"; \
 	  $(BIN)/python benchmarks/powder_accuracy.py "$(MEASURED_DATA)/powder_frs_rss"; \
+	  echo "$(BIN)/python benchmarks/classical_methods.py $(MEASURED_DATA)"; \
+	  OMP_NUM_THREADS=1 $(BIN)/python benchmarks/classical_methods.py "$(MEASURED_DATA)"; \
 	else echo "Skipped powder_accuracy.py: no measured data in $(MEASURED_DATA)"; fi
 
 # The machine's own Python: its torch fits the driver, the one of .venv may be for CPUs.

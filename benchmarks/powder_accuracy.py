@@ -72,8 +72,9 @@ def main() -> None:
                 f"ellipses 50 / 90 %: {network['coverage_50']:.3f} / {network['coverage_90']:.3f}"
             )
             line(f"network, seed {seed}", network, f"{covered}, run {seconds:.0f} s")
-        for method in ("weighted_neighbors", "training_centroid"):
-            line(method.replace("_", " "), summary[method])
+        for method in summary:
+            if method != "network":
+                line(method.replace("_", " "), summary[method])
         control, _ = trained("run.seed=0", "data.signal=false", "trainer.epochs=20")
         line("no-signal control", control["network"])
         middle = {name: median(result[name] for result in results) for name in SHOWN}
