@@ -114,7 +114,7 @@ def metric(name: str, value: float) -> str:
 def gibibytes(size_bytes: float) -> str:
     """Bytes of memory as a number of GiB, the unit of RAM and of GPUs."""
     scaled = size_bytes / GIB
-    return f"{scaled:,.{1 if scaled >= 0.05 or scaled == 0 else 2}f}"
+    return f"{scaled:,.{1 if scaled >= 1 or scaled == 0 else 2}f}"
 
 
 def memory(size_bytes: float) -> str:

@@ -109,7 +109,7 @@ def test_memory_is_counted_in_one_unit_wherever_it_is() -> None:
     assert [memory(s * gib) for s in (0, 0.02, 0.6, 80, 1536)] == [
         "0.0 GiB",
         "0.02 GiB",
-        "0.6 GiB",
+        "0.60 GiB",
         "80.0 GiB",
         "1,536.0 GiB",
     ]
