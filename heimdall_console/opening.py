@@ -70,6 +70,7 @@ def open_console(
     _later(garbage.settle)
     if not readonly and guide is None:
         _later(lambda: _start_owed_publishers(home))
+        _later(lambda: _remove_leftovers(home))
     app = HeimdallApp(
         home,
         run_ids=run_ids,
@@ -93,6 +94,14 @@ def _later(work: Callable[[], None]) -> None:
     timer = threading.Timer(_SETTLED_AFTER_S, work)
     timer.daemon = True
     timer.start()
+
+
+def _remove_leftovers(home: Path) -> None:
+    """Remove what killed processes left half-written."""
+    from training_core.contract.leftovers import remove_leftovers
+
+    with contextlib.suppress(OSError):
+        remove_leftovers(home)
 
 
 def _start_owed_publishers(home: Path) -> None:

@@ -3,17 +3,32 @@
 from pathlib import Path
 
 from heimdall_console.doctor.finding import Finding
-from heimdall_console.formatting import counted, plain
+from heimdall_console.formatting import counted, plain, size
 from heimdall_console.owed_publishing import owing_runs
 from heimdall_console.queue import scheduler_lock_path, waiting
 from heimdall_console.settings import load_settings, settings_path
 from training_core.contract.errors import ConfigError, HeimdallError
+from training_core.contract.leftovers import find_leftovers
 from training_core.contract.lock import is_locked
 
 
 def work_findings(home: Path) -> list[Finding]:
     """What is to be said of the settings, the queue and the publishing of a home."""
-    return [_settings(), _queue(home), _publishing(home)]
+    return [_settings(), _queue(home), _publishing(home), _leftovers(home)]
+
+
+def _leftovers(home: Path) -> Finding:
+    found = find_leftovers(home)
+    if not found:
+        return Finding("leftovers", "ok", "nothing half-written lies about")
+    held = sum(leftover.size_bytes for leftover in found)
+    return Finding(
+        "leftovers",
+        "warning",
+        f"{counted(len(found), 'half-written file')} of killed processes, {size(held)}",
+        "The next start of the console removes what nobody needs",
+        {"paths": [str(leftover.path) for leftover in found], "size_bytes": held},
+    )
 
 
 def _settings() -> Finding:

@@ -9,6 +9,7 @@ from pathlib import Path
 from training_core.contract.errors import StorageError
 from training_core.contract.files import fsync_folder, sha256_file
 from training_core.contract.jobs import Report, no_report
+from training_core.contract.leftovers import remove_half_folders
 from training_core.contract.sections import StorageSection
 from training_core.publishing.mlflow_store import MlflowStore
 from training_core.publishing.object_store import model_key, open_object_store
@@ -67,6 +68,7 @@ def download_version(
 @contextlib.contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
     """A folder beside the target that takes its name where all goes well, and goes otherwise."""
+    remove_half_folders(target)
     hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

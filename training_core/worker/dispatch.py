@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import orjson
 
+from training_core.contract.checkpoints import checkpoint_folder
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import StoppedError
 from training_core.contract.files import write_atomic
 from training_core.contract.jobs import FindingReport, JobArguments, JobDir
+from training_core.contract.leftovers import remove_half_checkpoints
 from training_core.contract.processes import PUBLISHER, start_detached
 from training_core.contract.resume_request import read_resume_request
 from training_core.contract.run_log import RunLogWriter
@@ -65,7 +67,10 @@ def do_job(job: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
 
 def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[str, Any]) -> None:
     resume, is_first = read_resume_request(run), rank() == 0
-    if is_first and load_config(run.config_path).tracking.enabled:
+    config = load_config(run.config_path)
+    if is_first:
+        remove_half_checkpoints(checkpoint_folder(run, config.checkpoint.directory))
+    if is_first and config.tracking.enabled:
         try:
             start_detached(PUBLISHER, run.path, run.publisher_output_path)
         except OSError as error:
