@@ -2,8 +2,8 @@
 
 As many processes as there are cores do nothing but multiply, at the usual priority, as a
 training does. The console is in a pseudo-terminal of 120 × 40; every key is sent after the screen
-of the one before it has been quiet for a while. The same keys are measured on a machine that does
-nothing else, in the same run.
+of the one before it has been quiet for a while. In the same run the keys are also measured while
+nothing computes, and in turns with a bare Textual app that changes between two texts.
 
     python benchmarks/key_latency.py --rounds 30
 """
@@ -11,10 +11,9 @@ nothing else, in the same run.
 import argparse
 import multiprocessing
 import os
-import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,6 +41,25 @@ KEYS: tuple[tuple[bytes, bytes], ...] = (
     (b"4", b"checkpoints"),
     (b"3", b"page 1 of"),
 )
+
+# The least that Textual can do: two screens with nothing but a text that fills them.
+BARE = """
+from textual.app import App
+from textual.screen import Screen
+from textual.widgets import Static
+def screen(word):
+    class Filled(Screen):
+        def compose(self):
+            yield Static((word + " ") * 600)
+    return Filled
+class Bare(App):
+    MODES = {"a": screen("first"), "b": screen("second")}
+    DEFAULT_MODE = "a"
+    BINDINGS = [("a", "switch_mode('a')"), ("b", "switch_mode('b')")]
+Bare().run()
+"""
+BARE_KEYS: tuple[tuple[bytes, bytes], ...] = ((b"b", b"second"), (b"a", b"first")) * 4
+_SILENCE_S = 0.25
 
 
 @contextmanager
@@ -71,22 +89,30 @@ def _holds(wanted: bytes, sent: bytes) -> bool:
     return wanted in sent
 
 
-def measure(terminal: Terminal, rounds: int) -> list[float]:
+def time_keys(terminal: Terminal, keys: Sequence[tuple[bytes, bytes]]) -> list[float]:
     """Seconds from each key to the arrival of what its screen is known by."""
-    measured, moments = [], random.Random(0)
-    for _ in range(rounds):
-        for key, wanted in KEYS:
-            while terminal.read(0.2 + 0.1 * moments.random()):
-                pass  # what an earlier key asked for is not this one's
-            terminal.send(key)
-            measured.append(terminal.wait_for(partial(_holds, wanted)))
+    measured = []
+    for key, wanted in keys:
+        while terminal.read(_SILENCE_S):
+            pass  # what an earlier key asked for is not this one's
+        terminal.send(key)
+        measured.append(terminal.wait_for(partial(_holds, wanted)))
     return measured
+
+
+def alternate(console: Terminal, bare: Terminal, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of every key of the console, and of the bare app, in turns."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours += time_keys(console, KEYS)
+        theirs += time_keys(bare, BARE_KEYS)
+    return ours, theirs
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -96,23 +122,30 @@ def main() -> None:
         with LoggedRun(home, 20_000) as run:
             run.write_for(2.0, 500.0)
             command = [sys.executable, "-m", "heimdall_console", "attach", run.directory.id]
-            with Terminal(command, COLUMNS, ROWS) as terminal:
-                terminal.wait_for(lambda sent: b"page 1 of" in sent)
-                terminal.read(3.0)
+            with (
+                Terminal(command, COLUMNS, ROWS) as console,
+                Terminal([sys.executable, "-c", BARE], COLUMNS, ROWS) as bare,
+            ):
+                console.wait_for(lambda sent: b"page 1 of" in sent)
+                console.read(3.0)
                 # The first visit of a screen makes it; later ones show it.
-                measure(terminal, 1)
-                idle = measure(terminal, options.rounds)
+                alternate(console, bare, 1)
+                found = {"idle": alternate(console, bare, options.rounds)}
                 with every_core_busy():
-                    busy = measure(terminal, options.rounds)
+                    found["every core busy"] = alternate(console, bare, options.rounds)
     print(
-        f"{'key → changed screen, ms':28s}{'50 %':>8s}{'95 %':>8s}{'99 %':>8s}{'÷ idle (95 %)':>15s}"
+        f"{'key → changed screen, ms':28s}{'50 %':>8s}{'95 %':>8s}{'99 %':>8s}{'÷ bare (50, 95 %)':>20s}"
     )
-    cuts = {name: quantiles(t, n=100) for name, t in (("idle", idle), ("every core busy", busy))}
-    for name, cut in cuts.items():
+    for name, (ours, theirs) in found.items():
+        cut, bare_cut = quantiles(ours, n=100), quantiles(theirs, n=100)
         missed = "  MISSED" if name != "idle" and cut[94] > TO_REACH_S else ""
         print(
             f"{name:28s}{1000 * cut[49]:8.1f}{1000 * cut[94]:8.1f}{1000 * cut[98]:8.1f}"
-            f"{cut[94] / cuts['idle'][94]:15.2f}{missed}"
+            f"{cut[49] / bare_cut[49]:12.2f}{cut[94] / bare_cut[94]:8.2f}{missed}"
+        )
+        print(
+            f"{'  two texts, bare Textual':28s}"
+            f"{1000 * bare_cut[49]:8.1f}{1000 * bare_cut[94]:8.1f}{1000 * bare_cut[98]:8.1f}"
         )
     print(f"to reach: 95 % within {1000 * TO_REACH_S:.0f} ms while every core is busy")
 

@@ -13,6 +13,8 @@ _SHIFT: Final = 4
 _FAN: Final = 1 << _SHIFT  # values to a bucket, buckets to a bucket of the next level
 _PLACES: Final = np.arange(_FAN)[:, None]
 _FIRST_ROWS: Final = 4
+_FEW: Final = 128
+"""Up to so many values a column are looked at one by one: faster than by levels."""
 
 # Arrays are kept as rows of sixteen: a bucket of the next level is one row of this one.
 _Rows = npt.NDArray[np.float64]  # (rows, 16)
@@ -104,6 +106,8 @@ class PyramidView:
         """
         bounds = np.clip(edges, 0, self._length)
         first, last = bounds[:-1], bounds[1:]
+        if 0 < self._length <= _FEW * len(first):
+            return self._min_max_of_few(first, last)
         found = np.full((2, len(first)), np.inf)
         for level in (None, *self._levels):
             inner_first, inner_last = (first + _FAN - 1) >> _SHIFT, last >> _SHIFT
@@ -117,6 +121,24 @@ class PyramidView:
         low, high = found[0], -found[1]
         is_empty = low > high
         low[is_empty] = high[is_empty] = np.nan
+        return low, high
+
+    def _min_max_of_few(self, first: Whole, last: Whole) -> tuple[Floats, Floats]:
+        low = np.full(len(first), np.nan)
+        high = low.copy()
+        filled = np.flatnonzero(first < last)
+        if len(filled):
+            # Each begins where the one before it ends: there is nothing between filled columns.
+            starts = first[filled]
+            values = least = greatest = self.values[starts[0] : last[-1]]
+            if len(self.odd):
+                is_finite = np.isfinite(values)
+                least = np.where(is_finite, values, np.inf)
+                greatest = np.where(is_finite, values, -np.inf)
+            low[filled] = np.minimum.reduceat(least, starts - starts[0])
+            high[filled] = np.maximum.reduceat(greatest, starts - starts[0])
+            is_without = low > high
+            low[is_without] = high[is_without] = np.nan
         return low, high
 
     def _pairs(self, level: _Pairs | None, begin: int, end: int) -> _Pairs:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
 
-_REDRAW_S: Final = 0.24
+_REDRAW_S: Final = 0.29
 _TREND_S: Final = 2.0
 _WIDE: Final = 110
 _HIGH: Final = 30
@@ -111,7 +111,7 @@ class LiveScreen(LiveWatching):
     # Drawing.
 
     def draw_soon(self) -> None:
-        """Draw what has changed, at most four times a second."""
+        """Draw what has changed, three times a second at most."""
         if self._timer is not None or not self.is_current:
             return
         left_s = self._drawn_s + _REDRAW_S - time.monotonic()

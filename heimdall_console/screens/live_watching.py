@@ -25,7 +25,7 @@ class LiveWatching(LiveActions):
 
     @abstractmethod
     def draw_soon(self) -> None:
-        """Draw what has changed, at most four times a second."""
+        """Draw what has changed, three times a second at most."""
 
     @abstractmethod
     def show_empty(self) -> None:

@@ -24,7 +24,7 @@ from training_core.contract.run_status import RunStatus, derive_status, status_w
 if TYPE_CHECKING:
     from training_core.contract.run_dir import RunDir
 
-_FLOWING_S: Final = 0.25
+_FLOWING_S: Final = 0.3
 """From one view to the next, while data flows."""
 _FIRST_VIEW_S: Final = 0.5
 _RARER: Final = 2.5
