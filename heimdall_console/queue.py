@@ -233,7 +233,8 @@ def _waiting_entry(entries: Sequence[QueueEntry], run_id: str) -> QueueEntry:
         f"{run_id} does not wait in the queue",
         why="It was never queued, has had its turn, or was cancelled",
         unharmed="Nothing was changed",
-        action="See `heimdall-console queue list`; a run that trains is ended with `runs stop`",
+        action="See `heimdall-console queue list`; a run that trains is ended with `runs stop`, one "
+        "that was made and never started is removed with `runs rm`",
     )
 
 

@@ -1,20 +1,53 @@
 """What waits, what is owed, and whether those who do it are alive."""
 
+import time
 from pathlib import Path
+from typing import Final
 
 from heimdall_console.doctor.finding import Finding
 from heimdall_console.formatting import counted, plain, size
 from heimdall_console.owed_publishing import owing_runs
-from heimdall_console.queue import scheduler_lock_path, waiting
+from heimdall_console.queue import read_queue, scheduler_lock_path, waiting
 from heimdall_console.settings import load_settings, settings_path
 from training_core.contract.errors import ConfigError, HeimdallError
+from training_core.contract.home import runs_folder
 from training_core.contract.leftovers import find_leftovers
 from training_core.contract.lock import is_locked
+from training_core.contract.run_dir import RunDir, id_time
+
+_LAUNCH_S: Final = 60.0
+"""A launch that takes longer than that is dead."""
 
 
 def work_findings(home: Path) -> list[Finding]:
     """What is to be said of the settings, the queue and the publishing of a home."""
-    return [_settings(), _queue(home), _publishing(home), _leftovers(home)]
+    return [_settings(), _queue(home), _unborn(home), _publishing(home), _leftovers(home)]
+
+
+def _unborn(home: Path) -> Finding:
+    """Runs whose launch was killed between their making and their worker's first word."""
+    queued = {entry.run_id for entry in read_queue(home)}
+    old_s = time.time() - _LAUNCH_S
+    found = [
+        run.id
+        for run in map(RunDir, sorted(runs_folder(home).glob("[!.]*")))
+        if run.info_path.is_file()
+        and not run.log_path.exists()
+        and run.id not in queued
+        and (id_time(run.id) or 0.0) < old_s
+        and not is_locked(run.lock_path)
+    ]
+    if not found:
+        return Finding("launches", "ok", "every run that was made was started or waits")
+    count = counted(len(found), "run")
+    return Finding(
+        "launches",
+        "warning",
+        f"{count} {'was' if len(found) == 1 else 'were'} made and never started: {found[0]}"
+        + (" and others" if len(found) > 1 else ""),
+        f"`heimdall-console queue add {found[0]}` starts it, `runs rm` removes it",
+        {"runs": found},
+    )
 
 
 def _leftovers(home: Path) -> Finding:

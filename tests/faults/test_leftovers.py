@@ -1,5 +1,6 @@
 """Processes killed -9 while they launch, prune, save or download: what they leave, and who removes it."""
 
+import json
 import os
 import random
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from heimdall_console.checkpoint_trash import list_trash, restore
 from heimdall_console.doctor.work import work_findings
-from tests.console.programs import heimdall, wait_until
+from tests.console.programs import FakeRun, heimdall, heimdall_with, wait_until
 from tests.training.conftest import MakeRun
 from tests.training.test_worker import finished, wait_for_step, worker
 from training_core.contract.checkpoints import own_checkpoints
@@ -21,7 +22,8 @@ from training_core.contract.files import sha256_file
 from training_core.contract.home import jobs_folder, runs_folder
 from training_core.contract.leftovers import GRACE_S, find_leftovers, remove_leftovers
 from training_core.contract.resume_request import ResumeRequest, write_resume_request
-from training_core.contract.run_dir import RunDir
+from training_core.contract.run_dir import RunDir, new_id
+from training_core.contract.run_status import RunStatus, run_status
 
 KILLS = 40 if os.environ.get("HEIMDALL_FULL_FAULTS") else 4
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 20 * KILLS)]
@@ -97,6 +99,21 @@ def test_a_launch_leaves_a_whole_run_or_none(isolated_home: Path) -> None:
     assert said.status == "warning"
     assert half in [leftover.path for leftover in remove_leftovers(isolated_home)]
     assert [p for p in runs_folder(isolated_home).iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_run_whose_worker_was_never_started_is_named(isolated_home: Path) -> None:
+    run = FakeRun(isolated_home, {"epochs": 1}).run
+    # An hour ago: a launch takes a moment.
+    old = RunDir(run.path.with_name(new_id(time.time() - 3600)))
+    run.path.rename(old.path)
+    info = json.loads(old.info_path.read_bytes())
+    old.info_path.write_text(json.dumps({**info, "id": old.id}))
+    (said,) = (f for f in work_findings(isolated_home) if f.name == "launches")
+    assert (said.status, said.figures["runs"]) == ("warning", [old.id])
+    assert heimdall_with({"epochs": 1}, *said.advice.split("`")[1].split()[1:]).returncode == 0
+    wait_until(lambda: run_status(old) is RunStatus.FINISHED, "the advice to be right")
+    (said,) = (f for f in work_findings(isolated_home) if f.name == "launches")
+    assert said.status == "ok"
 
 
 def test_a_pruning_loses_no_checkpoint(make_run: MakeRun) -> None:
