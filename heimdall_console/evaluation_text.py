@@ -10,7 +10,6 @@ from heimdall_console.layout import Column, table_lines
 from heimdall_console.terminal import Terminal
 
 _NAMES = {"weighted_neighbors": "weighted nearest neighbors"}
-_BOUNDS = {"power": "bound, power", "time": "bound, time"}
 _LEAST = "training_centroid"
 _CURVES = 4
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
@@ -37,7 +36,7 @@ def evaluation_lines(
     calibration = _calibration(methods.get("network", {}).get("metrics", {}))
     if calibration:
         lines += ["", f" {calibration}"]
-    errors = {name_of(name): methods[name].get("cdf_m", []) for name in _drawn(methods)}
+    errors = {name_of(name): methods[name].get("cdf_m", []) for name in drawn_methods(methods)}
     lines += ["", f" {terminal.style('share of sessions located within', 'dim')}", ""]
     lines += cdf_lines(errors, terminal, ascii_only=ascii_only)
     warnings = [*result.get("warnings", [])]
@@ -49,6 +48,11 @@ def evaluation_lines(
 def name_of(method: str) -> str:
     """A method's name for people."""
     return _NAMES.get(method, plain(method).replace("_", " "))
+
+
+def bound_name(measured: str) -> str:
+    """What the bound of a measurement is called in a table."""
+    return plain(f"bound, {measured}")
 
 
 def _title(result: Mapping[str, Any], model: str) -> str:
@@ -65,7 +69,7 @@ def _split_text(result: Mapping[str, Any]) -> str:
     )
 
 
-def _drawn(methods: Mapping[str, dict[str, Any]]) -> list[str]:
+def drawn_methods(methods: Mapping[str, dict[str, Any]]) -> list[str]:
     """The network, the best of the others, and the centroid: more curves hide one another."""
 
     def median(name: str) -> float:
@@ -99,7 +103,7 @@ def _method_table(
         rows.append([name_of(name), *cells])
     for name, bound in bounds.items():
         cells = [meters(bound.get(key)) for key, _ in _ERRORS]
-        rows.append([_BOUNDS.get(name, plain(f"bound, {name}")), *cells, *("" for _ in _SHARES)])
+        rows.append([bound_name(name), *cells, *("" for _ in _SHARES)])
     return table_lines(columns, rows, terminal)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from heimdall_console.evaluation_text import name_of
+from heimdall_console.evaluation_text import bound_name, drawn_methods, name_of
 from heimdall_console.formatting import meters, percent, plain
 from heimdall_console.job_rows import JobRow
 
@@ -41,6 +41,14 @@ class Evaluation:
         """By name, each with `metrics` and `cdf_m`; the network first."""
         found: dict[str, dict[str, Any]] = self.result.get("methods", {})
         return found
+
+    @property
+    def bounds(self) -> dict[str, dict[str, Any]]:
+        """By what is measured, the sessions' least rms errors; empty in evaluations of before."""
+        found = self.result.get("bounds")
+        if not isinstance(found, dict):
+            return {}
+        return {str(name): bound for name, bound in found.items() if isinstance(bound, dict)}
 
     @property
     def warnings(self) -> list[str]:
@@ -93,7 +101,10 @@ def model_name(model: str, run_names: Mapping[str, str] | None = None) -> str:
 
 
 def method_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
-    """Each method with median, mean, 90 %, shares within 30, 50 and 100 m, coverage of 90 %."""
+    """Each method with median, mean, 90 %, shares within 30, 50 and 100 m, coverage of 90 %.
+
+    Below them the bounds: the rms errors that an unbiased estimator can reach.
+    """
     rows = []
     for name, method in evaluation.methods.items():
         metrics = method["metrics"]
@@ -103,14 +114,17 @@ def method_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
             for key in ("within_30m", "within_50m", "within_100m", "coverage_90")
         ]
         rows.append((name_of(name), errors + shares))
+    for name, bound in evaluation.bounds.items():
+        errors = [meters(_number(bound.get(key))) for key in ("median_m", "mean_m", "p90_m")]
+        rows.append((bound_name(name), errors + [""] * 4))
     return rows
 
 
 def error_quantiles(evaluation: Evaluation) -> dict[str, list[float]]:
-    """Method → its errors at equal steps of share, meters."""
+    """Method → its errors at equal steps of share, meters; of the best and the worst methods."""
     found = {}
-    for name, method in evaluation.methods.items():
-        values = [_number(value) for value in method["cdf_m"]]
+    for name in drawn_methods(evaluation.methods):
+        values = [_number(value) for value in evaluation.methods[name]["cdf_m"]]
         if values:
             found[name_of(name)] = [math.inf if v is None else v for v in values]
     return found

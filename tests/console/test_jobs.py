@@ -199,3 +199,23 @@ def test_a_damaged_result_is_shown_as_far_as_it_makes_sense(isolated_home: Path)
             assert (error_quantiles(evaluation), coverage_pairs(evaluation)) == ({}, [])
             assert len(map_points(evaluation).errors_m) == len(sessions_of(evaluation))
             assert note_sections(evaluation, 0.0)
+
+
+def test_bounds_stand_below_the_methods_and_only_the_best_curves_are_drawn(
+    isolated_home: Path,
+) -> None:
+    def method(median_m: float) -> dict[str, Any]:
+        metrics = {"median_m": median_m, "mean_m": median_m, "p90_m": median_m}
+        return {"metrics": metrics, "cdf_m": [0.0, median_m]}
+
+    medians = {"network": 9.0, "a": 5.0, "b": 3.0, "c": 4.0, "training_centroid": 90.0}
+    told = {
+        "methods": {name: method(median) for name, median in medians.items()},
+        "bounds": {"power": {"median_m": 2.5, "mean_m": 2.5, "p90_m": None}, "time": "damaged"},
+    }
+    evaluation = read_evaluation(finished(isolated_home, "evaluate", told))
+    *_, (name, cells) = method_rows(evaluation)
+    assert name == "bound, power"
+    assert cells[:3] == ["2.50 m", "2.50 m", "-"]
+    assert len(method_rows(evaluation)) == len(medians) + 1
+    assert list(error_quantiles(evaluation)) == ["network", "b", "c", "training centroid"]
