@@ -1,6 +1,7 @@
 """Running the command line as a process, and datasets it can name."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from training_core.contract.run_log import RunLogReader
 from training_core.contract.sections import TrackingSection
 
 TIMEOUT_S = 60
+_WRITTEN_S = 1_767_225_600.0
 
 
 def heimdall(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,6 +118,8 @@ def write_dataset(path: Path, name: str = "site", **changes: object) -> DatasetS
     (path / "dataset.toml").write_text(f'name = "{path.name}"\n')
     for table in TABLE_FILES:
         (path / table).write_bytes(b"")
+    for file in path.iterdir():  # what a summary says of them is the same at every time
+        os.utime(file, (_WRITTEN_S, _WRITTEN_S))
     fields: dict[str, Any] = {
         "name": name,
         "licence": "CC0-1.0",
