@@ -124,7 +124,9 @@ class MetricChart(Chart):
             view: How.
             header: Title and figures; the last value and trend of the first curve if not given.
         """
-        if view.log_y != self.view.log_y or view.x_unit != self.view.x_unit:
+        is_other = header is not None and header.title != self.header.title
+        if is_other or (view.log_y, view.x_unit) != (self.view.log_y, self.view.x_unit):
+            # The axes of before are no measure for another metric.
             self._frame = None
         self.curves, self.view = tuple(curves), view
         self.header = header or Header(

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.containers import Grid
 
+from heimdall_console.charts.chart_header import Header
 from heimdall_console.charts.chart_view import ChartView
 from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.memory_bars import MemoryFigures
@@ -174,6 +175,23 @@ async def test_a_chart_shows_at_once_whether_it_has_the_focus() -> None:
             assert chart.has_focus == (rule == "━")
             assert chart.picture is not None
             assert chart.picture.lines()[0].startswith(rule)
+
+
+async def test_another_metric_in_a_chart_gets_axes_of_its_own() -> None:
+    app = ChartsApp()
+    async with app.run_test(size=(100, 40)) as pilot:
+        chart = app.query_one(MetricChart)
+        view = ChartView(is_growing=True)
+        x = np.arange(50)
+        chart.show([Curve.of("a", x, x + 900.0)], view, header=Header("a"))
+        await pilot.pause()
+        assert chart.frame is not None
+        before = chart.frame.y
+        chart.show([Curve.of("b", x, x + 500.0)], view, header=Header("b"))
+        assert chart.frame.y[1] < before[1]
+        fresh = chart.frame.y
+        chart.show([Curve.of("b", x, x + 499.5)], view, header=Header("b"))
+        assert chart.frame.y[1] == fresh[1]  # of the same metric they stay while they hold
 
 
 async def test_without_unicode_charts_are_ascii_at_any_size() -> None:
