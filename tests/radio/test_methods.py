@@ -193,6 +193,43 @@ def test_unknown_positions_leave_the_fingerprints(campus: MethodInputs) -> None:
     assert any("positions are unknown" in note for note in results.notes)
 
 
+def test_receivers_that_all_stand_in_one_place_are_no_reason_to_fail(
+    network: MethodInputs,
+) -> None:
+    assert network.power is not None
+    assert network.time is not None
+    times = network.time.sessions
+    site = np.broadcast_to(times.receiver_m[:, :1], times.receiver_m.shape)
+    crowded = replace(
+        network,
+        power=replace(network.power, receiver_m=np.zeros_like(network.power.receiver_m)),
+        time=replace(network.time, sessions=replace(times, receiver_m=site)),
+    )
+    results = run_methods(crowded)
+    assert list(results.answers) == list(METHODS)
+    for answer in results.answers.values():
+        assert np.isfinite(answer.mean_m).all()
+        assert answer.covariance_m2 is None or np.isfinite(answer.covariance_m2).all()
+    center = network.target_m[TRAIN].mean(axis=0)
+    np.testing.assert_allclose(results.answers["time_differences"].mean_m[0], center)
+    assert np.isinf(results.bounds_m["time"]).all()
+
+
+def test_one_and_two_receivers_answer_with_what_they_know(campus: MethodInputs) -> None:
+    assert campus.power is not None
+    heard_most = np.isfinite(campus.power.rssi_dbm).sum(axis=0).argsort()[::-1]
+    for count in (1, 2):
+        kept = heard_most[:count]
+        few = replace(
+            campus,
+            power=PowerInputs(campus.power.rssi_dbm[:, kept], campus.power.receiver_m[kept]),
+        )
+        results = run_methods(few)
+        assert list(results.answers) == list(METHODS[1:])
+        median = {name: np.median(error) for name, error in errors_m(results, few).items()}
+        assert median["radio_map"] < 1.1 * median["training_centroid"]
+
+
 def test_nothing_heard_leaves_the_centroid(campus: MethodInputs) -> None:
     results = run_methods(replace(campus, power=None))
     assert list(results.answers) == ["training_centroid"]

@@ -148,6 +148,14 @@ def test_two_receivers_and_none_give_no_fix() -> None:
     assert np.isnan(fixes.covariance_m2[:2]).all()
 
 
+def test_receivers_that_all_stand_in_one_place_say_that_they_know_nothing() -> None:
+    sessions, _, _ = drawn(3, 4, 10.0)
+    here = np.repeat(sessions.receiver_m[:, :1], 4, axis=1)
+    fixes = locate(TimedSessions(here, sessions.arrival_m, sessions.sigma_m, sessions.altitude_m))
+    assert np.isfinite(fixes.latitude_deg).all()
+    assert np.isnan(fixes.covariance_m2).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), slots=st.integers(3, 6))
 def test_whatever_arrives_is_answered_with_places_on_earth(seed: int, slots: int) -> None:
