@@ -216,7 +216,7 @@ def test_an_exported_model_is_evaluated_without_torch(dataset: Path, exported: P
         [sys.executable, "-c", program, str(exported), str(dataset)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
