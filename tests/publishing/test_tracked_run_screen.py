@@ -11,7 +11,7 @@ from heimdall_console.screens.runs import RunsScreen
 from heimdall_console.screens.tracked_run import TrackedRunScreen
 from heimdall_console.widgets.metric_chart import MetricChart
 from tests.publishing.runs import embedded
-from tests.publishing.test_tracking_reader import HOSTILE, client_of, log_runs
+from tests.publishing.test_tracking_reader import HOSTILE, client_of, log_runs, spoil
 
 
 async def until(pilot: Pilot[Any], condition: Any, what: str) -> None:
@@ -83,3 +83,25 @@ async def test_curves_facts_artifacts_models_and_a_rerun(home: Path, tmp_path: P
         assert app.clipboard == ids[0]
         await pilot.press("n")
         await until(pilot, lambda: app.current_mode == "configure", "the configuration")
+
+
+async def test_an_odd_run_says_what_is_odd_in_the_list_and_on_its_screen(
+    home: Path, tmp_path: Path
+) -> None:
+    ids = log_runs(embedded(home), tmp_path, count=2)
+    spoil(home / "mlflow.db", ids[1])
+    app = HeimdallApp(home, clock=lambda: 100.0)
+    async with app.run_test(size=(160, 40)) as pilot:
+        runs = app.screen
+        assert isinstance(runs, RunsScreen)
+        await until(pilot, lambda: runs.runs.total == 2, "both runs")
+        assert runs.table.go_to(f"mlflow:{ids[1]}")
+        await until(pilot, lambda: "Odd in MLflow" in text_of(app), "what is odd")
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "Odd in MLflow: its end is 'later'" in text_of(app), "it")
+        assert "loss" in text_of(app)
+        charts = app.screen.query(MetricChart)
+        await until(pilot, lambda: [c for c in charts if c.curves], "the rest of its history")
+        assert len(charts.first(MetricChart).curves[0]) == 19

@@ -323,7 +323,7 @@ def test_one_odd_run_says_what_is_odd_and_the_others_are_listed(home: Path, tmp_
     odd = rows[ids[1]]
     assert "its end is 'later', which is no time" in odd["wrong"]
     assert "its metric loss is 'abc', which is no number" in odd["wrong"]
-    assert (odd["name"], odd["end_ms"], odd["metrics"]) == ("\ufffd", None, {})
+    assert (odd["name"], odd["end_ms"], odd["metrics"]) == ("\ufffd", None, {"loss": "NaN"})
     assert history["values"][-2:] == ["NaN", "NaN"]
     assert (len(history["steps"]), history["total"]) == (19, 20), "one has no place"
     assert (figures["last"], figures["min_step"]) == (1 / 18, 17)

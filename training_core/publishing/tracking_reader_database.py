@@ -146,10 +146,13 @@ class DatabaseRuns:
                     timeout=_BUSY_S,
                     check_same_thread=False,
                 )
-                # One text that is no UTF-8 would end the look at all of them.
-                self._connection.text_factory = lambda text: text.decode(errors="replace")
             return self._connection.execute(sql, arguments).fetchall()
         except sqlite3.Error as error:
+            connection = self._connection
+            if "decode to UTF-8" in str(error) and connection and connection.text_factory is str:
+                # One text that is none would end the look at all; this way is a third slower.
+                connection.text_factory = lambda text: text.decode(errors="replace")
+                return self._query(sql, arguments)
             if getattr(error, "sqlite_errorcode", None) in _BUSY:
                 raise TrackingError(
                     f"The database {self._path} was not read",

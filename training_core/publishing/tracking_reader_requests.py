@@ -7,7 +7,12 @@ from training_core.contract.errors import TrackingError
 from training_core.publishing.tracking_reader_artifacts import list_artifacts, preview_artifact
 from training_core.publishing.tracking_reader_database import OtherSchemaError
 from training_core.publishing.tracking_reader_points import figures, history_fields, read_points
-from training_core.publishing.tracking_reader_rows import plain_number, row_of, time_ms
+from training_core.publishing.tracking_reader_rows import (
+    NOT_A_NUMBER,
+    plain_number,
+    row_of,
+    time_ms,
+)
 from training_core.publishing.tracking_reader_source import TrackingSource
 
 if TYPE_CHECKING:
@@ -68,9 +73,8 @@ def run(source: TrackingSource, asked: Asked) -> Iterator[Answer]:
             "params": dict(data.params),
             "tags": dict(data.tags),
             "metrics": {
-                key: number
+                key: NOT_A_NUMBER if (number := plain_number(value)) is None else number
                 for key, value in data.metrics.items()
-                if (number := plain_number(value)) is not None
             },
             "wrong": row["wrong"],
         }
