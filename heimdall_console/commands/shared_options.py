@@ -9,7 +9,9 @@ TRACKING_URI = typer.Option(
     "", help="MLflow that knows registered models; the home's when left out."
 )
 STORAGE_ENDPOINT = typer.Option(
-    "", help="Object store that holds registered models; the home's when left out."
+    "",
+    help="Object store that holds registered models; the one that the version names, or the "
+    "home's, when left out.",
 )
 BUCKET = typer.Option("heimdall-models", help="Bucket of the object store.")
 REGION = typer.Option("us-east-1", help="Region of the bucket.")
