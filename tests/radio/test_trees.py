@@ -14,9 +14,12 @@ def test_mean_and_covariance_are_those_of_the_trees() -> None:
     generator = np.random.default_rng(0)
     rssi, target = generator.uniform(-94, -40, (80, 3)), generator.uniform(0, 900, (80, 2))
     asked = generator.uniform(-94, -40, (9, 3))
-    mean, covariance = ExtraTrees(rssi, target, FLOOR, trees=20).predict(asked)
+    told: list[tuple[int, int]] = []
+    model = ExtraTrees(rssi, target, FLOOR, 50, lambda done, total: told.append((done, total)))
+    mean, covariance = model.predict(asked)
+    assert told == [(20, 50), (40, 50), (50, 50)]
 
-    forest = ExtraTreesRegressor(20, random_state=0).fit(rssi[:, :2].astype(np.float32), target)
+    forest = ExtraTreesRegressor(50, random_state=0).fit(rssi[:, :2].astype(np.float32), target)
     single = np.stack([tree.predict(asked[:, :2]) for tree in forest.estimators_])
     np.testing.assert_allclose(mean, forest.predict(asked[:, :2]), rtol=1e-6)
     for row in range(9):

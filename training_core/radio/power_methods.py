@@ -79,7 +79,14 @@ class PowerMethods:
         def learn(rows: IndexArray, trees: int = _FOLD_TREES) -> Learned:
             floor = self.floors(rows).audible_dbm
             rssi = self.power.rssi_dbm
-            model = ExtraTrees(rssi[rows], self.target_m[rows], floor, trees)
+            part = "all training sessions" if trees == TREES else "calibration"
+            model = ExtraTrees(
+                rssi[rows],
+                self.target_m[rows],
+                floor,
+                trees,
+                lambda done, total: self.report(f"extra trees, {part}", done, total),
+            )
             return lambda asked: model.predict(rssi[asked])
 
         return self._gaussian(learn, learn_all=lambda rows: learn(rows, TREES))

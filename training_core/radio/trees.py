@@ -1,5 +1,6 @@
 """Extremely randomized trees on received powers."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from training_core.radio.baselines import refuse_without_rows
 Float64Array = NDArray[np.float64]
 
 TREES: Final = 300
+_TREES_AT_ONCE: Final = 20
 
 
 class ExtraTrees:
@@ -25,6 +27,7 @@ class ExtraTrees:
         target_m: (rows, 2) east, north.
         floor_dbm: (receivers,), NaN for receivers that are left out.
         trees: how many.
+        report: told trees grown and trees in all.
 
     Raises:
         DatasetError: there are no rows, or no receiver has a floor.
@@ -36,6 +39,7 @@ class ExtraTrees:
         target_m: Float64Array,
         floor_dbm: Float64Array,
         trees: int = TREES,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         # A second to import, and the console's other commands never need it.
         from sklearn.ensemble import ExtraTreesRegressor
@@ -48,10 +52,15 @@ class ExtraTrees:
                 "Extra trees need received powers, and the training sessions hold none",
                 action="Choose a split whose training sessions were heard by a fixed receiver",
             )
+        # Grown in parts, the trees are the same as at once: each part goes on in the random stream.
         self._model: ExtraTreesRegressor = ExtraTreesRegressor(
-            n_estimators=trees, random_state=0, n_jobs=1
+            random_state=0, n_jobs=1, warm_start=True
         )
-        self._model.fit(self._features(rssi_dbm), target_m)
+        features = self._features(rssi_dbm)
+        for grown in (*range(_TREES_AT_ONCE, trees, _TREES_AT_ONCE), trees):
+            self._model.set_params(n_estimators=grown).fit(features, target_m)
+            if report is not None:
+                report(grown, trees)
 
     def predict(self, rssi_dbm: Float64Array) -> tuple[Float64Array, Float64Array]:
         """Estimate positions.
