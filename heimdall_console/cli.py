@@ -15,6 +15,7 @@ COMMANDS = {
     "queue": "Let runs wait for their turn on this machine.",
     "config": "Write, check and show configurations.",
     "data": "Import, generate and inspect datasets.",
+    "sweep": "Try many configurations as runs, and keep the best one.",
     "evaluate": "Measure a model beside simple methods on the same rows.",
     "export": "Turn a checkpoint into a proved ONNX model.",
     "predict": "Locate the sessions of a dataset, without PyTorch.",
@@ -26,6 +27,8 @@ COMMANDS = {
     "doctor": "Look at terminal, versions, home, queue, GPUs and servers.",
 }
 """Name → one line; the module of the same name in `commands` has the rest."""
+
+_OPENS_CONSOLE = ("attach", "tour")
 
 EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 diverged, 4 stopped, 130 interrupted."
 
@@ -66,10 +69,20 @@ def _root(
     ),
 ) -> None:
     """Train, check and register radio localization models; alone, it opens the console."""
-    if context.invoked_subcommand is None:
+    command = context.invoked_subcommand
+    options = {"readonly": readonly, "ascii_only": ascii_only, "theme": theme}
+    if command is None:
         from heimdall_console.opening import open_console
 
         raise typer.Exit(open_console(readonly=readonly, ascii_only=ascii_only, theme=theme))
+    given = {name: value for name, value in options.items() if value}
+    if given and command not in _OPENS_CONSOLE:
+        # Whoever asks that nothing be changed must not be disobeyed in silence.
+        raise typer.BadParameter(
+            "--readonly, --ascii and --theme are for the console: heimdall-console itself, "
+            + " and ".join(_OPENS_CONSOLE)
+        )
+    context.default_map = {command: given}
 
 
 def run_command_line(arguments: list[str]) -> int:

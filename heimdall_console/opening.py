@@ -1,6 +1,5 @@
 """Opening the console in this terminal, and what is left on it afterwards."""
 
-import codecs
 import contextlib
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from heimdall_console import garbage
 from heimdall_console.preferences import Preferences, preferences_path
+from heimdall_console.terminal import character_set
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.home import home_path
 
@@ -24,14 +24,6 @@ _SETTLED_AFTER_S: Final = 3.0
 def is_screen() -> bool:
     """Whether a person sits at a terminal that can show screens."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def can_show_unicode() -> bool:
-    """Whether the terminal's character set has the signs that we draw with."""
-    try:
-        return codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
-    except LookupError:
-        return False
 
 
 def open_console(
@@ -75,9 +67,10 @@ def open_console(
         home,
         run_ids=run_ids,
         readonly=readonly,
-        ascii_only=ascii_only or not can_show_unicode(),
+        ascii_only=ascii_only or character_set(sys.stdout) != "utf-8",
         theme=theme,
-        preferences=Preferences(preferences_path()),
+        # What is chosen in a tour leaves with it.
+        preferences=Preferences(preferences_path(), is_kept=guide is None),
         guide=guide,
     )
     said = app.run()

@@ -24,10 +24,11 @@ class Preferences:
 
     Args:
         path: The file; None keeps everything in memory.
+        is_kept: Whether what changes is written there.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, *, is_kept: bool = True) -> None:
+        self._path = path if is_kept else None
         self._values: dict[str, dict[str, Any]] = {}
         self._changed: set[tuple[str, str]] = set()
         if path is not None:

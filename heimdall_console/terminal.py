@@ -1,5 +1,6 @@
 """What the place that is printed to can show: width, colors, Unicode, redrawing."""
 
+import codecs
 import os
 import shutil
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ _CODES: dict[Style, str] = {
 _DEFAULT_WIDTH = 100
 
 
+def character_set(stream: TextIO | None) -> str:
+    """Name of the characters that arrive where a stream is printed to, such as `utf-8`."""
+    if os.environ.get("LC_ALL") in ("C", "POSIX"):
+        # Python writes UTF-8 there; whoever asks for this wants ASCII.
+        return "ascii"
+    try:
+        return codecs.lookup(getattr(stream, "encoding", None) or "ascii").name
+    except LookupError:
+        return "ascii"
+
+
 @dataclass(frozen=True)
 class Terminal:
     """How to print to one stream."""
@@ -38,11 +50,10 @@ class Terminal:
         """Look at a stream and at `NO_COLOR`, `TERM` and `COLUMNS`."""
         is_terminal = stream.isatty()
         capable = is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb")
-        encoding = (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "")
         return cls(
             width=max(40, shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns),
             color=capable and not os.environ.get("NO_COLOR"),
-            unicode=encoding.startswith("utf"),
+            unicode=character_set(stream).startswith("utf"),
             interactive=capable,
         )
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from heimdall_console.commands.shared_options import ASCII, THEME
+from heimdall_console.commands.shared_options import ASCII, READONLY, THEME
 from heimdall_console.lazy_command import SpellingCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -26,6 +26,7 @@ def tour(
     speed: float = typer.Option(
         0.25, min=0.05, max=1000.0, help="Speed of the replay; 1 is that of the training itself."
     ),
+    readonly: bool = READONLY,
     ascii_only: bool = ASCII,
     theme: str = THEME,
 ) -> None:
@@ -35,6 +36,6 @@ def tour(
 
     if not is_screen():
         raise typer.BadParameter("The tour needs a terminal")
-    code = take_tour(speed, ascii_only=ascii_only, theme=theme)
+    code = take_tour(speed, readonly=readonly, ascii_only=ascii_only, theme=theme)
     if code:
         raise typer.Exit(code)

@@ -10,6 +10,7 @@ from typing import Final
 from heimdall_console.doctor.finding import Finding
 from heimdall_console.doctor.terminal_answers import Answers, ask_terminal, ask_tmux
 from heimdall_console.formatting import plain
+from heimdall_console.terminal import character_set
 
 COMPLETE_SIZE: Final = (80, 24)
 """Columns and rows from which every screen is complete."""
@@ -43,7 +44,7 @@ class TerminalView:
         """Look at the terminal, and ask it; that takes a second where it does not answer."""
         return cls(
             _size(),
-            (sys.stdout.encoding or "ascii").lower(),
+            character_set(sys.stdout),
             _has_locale(),
             dict(os.environ),
             ask_terminal(),
@@ -57,10 +58,10 @@ class TerminalView:
         Args:
             size: Columns and rows, as the console knows them.
         """
-        encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
+        encoding = character_set(sys.__stdout__)
         environment = dict(os.environ)
         tmux = ask_tmux()
-        return cls(size, encoding.lower(), _has_locale(), environment, None, tmux, was_asked=False)
+        return cls(size, encoding, _has_locale(), environment, None, tmux, was_asked=False)
 
 
 def terminal_findings(view: TerminalView) -> list[Finding]:

@@ -26,7 +26,20 @@ class FirstRun(BaseScreen):
         """Give the terminal to the tour; this console is there again when it is left."""
         if self.console_app.guide is not None:
             self.tell("This is the tour")
-            return
+        elif self.console_app.runs:
+            self.start(self._offer_tour())
+        else:
+            self._take_tour()
+
+    async def _offer_tour(self) -> None:
+        if await self.ask_yes_no(
+            "Take the tour?",
+            "It takes this terminal and a home of its own; what runs here goes on meanwhile.",
+            "Take it",
+        ):
+            self._take_tour()
+
+    def _take_tour(self) -> None:
         import subprocess
 
         command = [sys.executable, "-m", "heimdall_console", "tour"]

@@ -24,11 +24,14 @@ _PUBLISHERS: Final = 3
 """Of all runs that have ended: the finished one registers the model that the tour shows."""
 
 
-def take_tour(speed: float, *, ascii_only: bool = False, theme: str = "") -> int:
+def take_tour(
+    speed: float, *, readonly: bool = False, ascii_only: bool = False, theme: str = ""
+) -> int:
     """Show the console on the recorded trainings; the return value is the exit code.
 
     Args:
         speed: Of the replay; 1 is that of the training itself.
+        readonly: Whether nothing may be started, changed or removed.
         ascii_only: Whether only ASCII is drawn.
         theme: Name of a theme; the remembered one when empty.
 
@@ -40,7 +43,12 @@ def take_tour(speed: float, *, ascii_only: bool = False, theme: str = "") -> int
         os.environ["HEIMDALL_HOME"] = str(home)
         live = prepare(home, speed)
         return open_console(
-            home=home, run_ids=(live.id,), ascii_only=ascii_only, theme=theme, guide=Guide()
+            home=home,
+            run_ids=(live.id,),
+            readonly=readonly,
+            ascii_only=ascii_only,
+            theme=theme,
+            guide=Guide(),
         )
 
 

@@ -90,7 +90,14 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["rum"], ["run", "--nonsense"], ["config", "show", "--set"], ["run", "--epochs", "ten"]],
+    [
+        ["rum"],
+        ["run", "--nonsense"],
+        ["config", "show", "--set"],
+        ["run", "--epochs", "ten"],
+        ["--readonly", "runs", "stop", "@last"],
+        ["--ascii", "doctor"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line_is_usage(arguments: list[str]) -> None:

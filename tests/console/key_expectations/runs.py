@@ -286,6 +286,8 @@ async def _(s: Session, key: str) -> None:
 @expects("runs.take_tour")
 async def _(s: Session, key: str) -> None:
     await s.press(key)
+    await s.gives(YesNo)
+    await s.press("y")
     # A terminal that cannot be given away says how else.
     await s.says("heimdall-console tour")
 

@@ -70,6 +70,17 @@ def test_without_color_and_unicode_nothing_of_both_is_sent(recorded_home: Record
     assert not {shade for shade in shades if len(set(shade)) > 1}
 
 
+def test_options_before_a_command_reach_its_console(recorded_home: RecordedHome) -> None:
+    shutil.rmtree(recorded_home.run("hostile").path)
+    run_id = recorded_home.ids["running"]
+    asked_for_ascii = {"LC_ALL": "C"}
+    with RealConsole("--readonly", "attach", run_id, environment=asked_for_ascii) as console:
+        console.wait("read only")
+        console.wait(is_complete("Live"))
+        console.leave()
+        assert bytes(console.received).isascii()
+
+
 def test_hostile_text_is_shown_and_not_obeyed(recorded_home: RecordedHome) -> None:
     with RealConsole("attach", recorded_home.ids["hostile"], size=(120, 40)) as console:
         console.wait(is_complete("Live"))
