@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from heimdall_console.charts.picture import text_width
-from heimdall_console.charts.ranges import Range, round_step
+from heimdall_console.charts.ranges import DECADE, Range, round_step
 from heimdall_console.charts.time_axis import clock_ticks, elapsed_ticks
 
 _SUFFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _MOST_TICKS: Final = 60
+_FEWEST_NAMED: Final = 3
 
 
 class Tick(NamedTuple):
@@ -50,7 +51,18 @@ def linear_ticks(bounds: Range, count: int, width: int = 8) -> list[Tick]:
 
 
 def log_ticks(bounds: Range, count: int) -> list[Tick]:
-    """Decades, thinned where they are many; 2 and 5 between them, named where there is room."""
+    """Decades, thinned where they are many; 2 and 5 between them, named where there is room.
+
+    Where less than a decade holds fewer than three of those, round numbers as on a linear axis.
+    """
+    low, high = bounds
+    ticks = _decade_ticks(bounds, count)
+    if high / low < DECADE and sum(bool(tick.text) for tick in ticks) < _FEWEST_NAMED:
+        return linear_ticks(bounds, count)
+    return ticks
+
+
+def _decade_ticks(bounds: Range, count: int) -> list[Tick]:
     low, high = bounds
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     every = max(1, -(-(last - first) // max(1, count)))

@@ -5,6 +5,8 @@ from typing import Final
 
 Range = tuple[float, float]
 
+DECADE: Final = 10.0
+
 _ENDS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
 _LARGEST: Final = 1e307  # ten times it is still a number
 _SMALLEST: Final = 1e-290
@@ -54,8 +56,16 @@ def fit_log_range(low: float, high: float) -> Range:
 
 
 def round_log_range(low: float, high: float) -> Range:
-    """The range around positive values that ends at 1, 2 or 5 times a power of ten."""
+    """The range around positive values that ends at 1, 2 or 5 times a power of ten.
+
+    Less than a decade ends at multiples of a tenth of it: a curve would fill a few rows otherwise.
+    """
     low, high = fit_log_range(low, high)
+    if high / low < DECADE:
+        step = round_step(high - low, 10)
+        bottom = math.floor(low / step + 1e-9) * step
+        top = min(math.ceil(high / step - 1e-9) * step, _LARGEST)
+        return (bottom if bottom > 0 else _log_step(low, up=False)), top
     return _log_step(low, up=False), _log_step(high, up=True)
 
 

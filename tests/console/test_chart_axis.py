@@ -61,6 +61,8 @@ def test_values_are_written_alike_and_no_wider_than_their_place() -> None:
     assert [tick.text for tick in linear_ticks((0, 2e6), 2)] == ["0", "1M", "2M"]
     assert [tick.text for tick in log_ticks((1, 100), 3) if tick.text] == ["1", "10", "100"]
     assert [tick.text for tick in log_ticks((1, 20), 8)] == ["1", "2", "5", "10", "20"]
+    assert [tick.text for tick in log_ticks((13, 16), 4)] == ["13", "14", "15", "16"]
+    assert [tick.text for tick in log_ticks((1, 10), 4)] == ["1", "2", "5", "10"]
     assert value_text(132.40) == "132.4"
     assert value_text(math.nan) == "NaN"
 
