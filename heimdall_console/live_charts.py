@@ -127,7 +127,9 @@ def chart_content(
         shown = series.latest
         value = metric(name, shown) if shown is not None else ""
         if trend is None and curves:
-            trend = trend_text(curves[0], scale, ascii_only=ascii_only)
+            # Of what was measured, as the value beside it.
+            measured = next((curve for curve in curves if curve.kind == "raw"), curves[0])
+            trend = trend_text(measured, scale, ascii_only=ascii_only)
     if ascii_only:
         value = value.replace("∞", "inf")
     best = _best(name, views, choices)
@@ -171,6 +173,11 @@ def run_names(views: Iterable["RunView"]) -> list[str]:
         plain(view.name if names.count(view.name) == 1 else f"{view.name} {view.run_id}")
         for view in listed
     ]
+
+
+def ghost_name(ghost: "RunView", unit: XUnit) -> str:
+    """The name of the run behind; with the clock, that it is shown from the start of this one."""
+    return f"{plain(ghost.name)}{' from its start' if unit == 'clock' else ''}"
 
 
 def x_at(places: Places, timeline: Timeline, unit: XUnit, time_s: float) -> float | None:
@@ -223,7 +230,8 @@ def _ghost_curves(
         x: Floats | Whole = elapsed_s + own.history.timeline.started_s
     else:
         x = series.places.x(unit, timeline)
-    return [Curve(plain(ghost.name), x, series.smoothed or series.pyramid, "series-2", "ghost")]
+    name = ghost_name(ghost, unit)
+    return [Curve(name, x, series.smoothed or series.pyramid, "series-2", "ghost")]
 
 
 def _best(

@@ -11,7 +11,8 @@ from heimdall_console.charts.curve_columns import Curve
 from heimdall_console.charts.number_text import value_text
 from heimdall_console.charts.picture import Sheet, fitted, text_width
 
-_FEW_POINTS = 64
+FEW_POINTS = 64
+"""Up to so many, a trend is told from the point before."""
 _TREND_SHARE = 0.1
 _MOST_AVERAGED = 4000
 
@@ -57,7 +58,7 @@ def trend_text(curve: Curve, scale: float = 1.0, *, ascii_only: bool = False) ->
         scale: What a 1 on the y axis stands for.
         ascii_only: Whether only ASCII characters may be used.
     """
-    if len(curve) <= _FEW_POINTS:
+    if len(curve) <= FEW_POINTS:
         known = curve.values[: len(curve)]
         known = known[np.isfinite(known)]
         before, now = (known[-2], known[-1]) if len(known) > 1 else (np.nan, np.nan)

@@ -1,5 +1,6 @@
 """The cursor of a chart: a line across the plot with the value of every curve near it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -24,18 +25,34 @@ class CursorValue:
     curve: Curve
     x: float
     value: float
+    """NaN where the curve is not drawn at the cursor: its nearest point would tell another place's
+    value."""
 
 
-def cursor_values(curves: Sequence[Curve], x: float) -> list[CursorValue]:
-    """The nearest points of all curves that have one, in the order of the curves."""
+def cursor_values(curves: Sequence[Curve], x: float, reach: float) -> list[CursorValue]:
+    """The nearest points of all curves that have one, in the order of the curves.
+
+    Args:
+        curves: What is drawn.
+        x: Where the cursor is.
+        reach: How far beyond a curve's ends, and in its gaps, a point still counts.
+    """
     found = []
     for curve in curves:
         position = curve.nearest(x)
         if position is not None:
-            found.append(
-                CursorValue(curve, float(curve.x[position]), float(curve.values[position]))
-            )
+            at, value = float(curve.x[position]), float(curve.values[position])
+            is_there = abs(at - x) <= reach or _is_joined(curve, x)
+            found.append(CursorValue(curve, at, value if is_there else math.nan))
     return found
+
+
+def _is_joined(curve: Curve, x: float) -> bool:
+    """Whether a line joins the points before and after a place."""
+    after = curve.position(x)
+    if not 0 < after < len(curve):
+        return False
+    return bool(np.isfinite(curve.values[after - 1 : after + 1]).all())
 
 
 def draw_cursor(
@@ -58,7 +75,8 @@ def draw_cursor(
     for row in range(area.rows):
         if canvas.layer_at(column, row) < 0:
             sheet.write(area.column + column, area.row + row, line, "cursor")
-    values = cursor_values(curves, view.cursor_x)
+    low, high = area.frame.x
+    values = cursor_values(curves, view.cursor_x, (high - low) / area.columns)
     point = "o" if ascii_only else "●"
     for found in reversed(values):
         at, row_at = area.cell_column(found.x), area.cell_row(found.value)
@@ -87,7 +105,8 @@ def _write_values(
         mark = marks[id(found.curve)]
         kind = "" if found.curve.kind == "line" else f"{found.curve.kind} "
         prefix = f"{mark} " if mark else kind
-        text = f"{prefix}{value_text(found.value, view.y_scale)}"
+        is_there = math.isfinite(found.value)
+        text = f"{prefix}{value_text(found.value, view.y_scale) if is_there else '-'}"
         lines.append((text, curve_style(found.curve)))
     lines = lines[: area.rows]
     place = _free_place(sheet, area, column, max(text_width(text) for text, _ in lines), len(lines))

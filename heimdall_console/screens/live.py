@@ -12,12 +12,13 @@ from textual.widgets import Input, Static
 
 from heimdall_console.actions.live import ACTIONS
 from heimdall_console.alert_text import alert_id
-from heimdall_console.formatting import plain
+from heimdall_console.charts.chart_header import FEW_POINTS
 from heimdall_console.hardware_text import hardware_text
 from heimdall_console.live_charts import (
     ChartContent,
     chart_content,
     chart_view,
+    ghost_name,
     longest_places,
     ordered_metrics,
     run_names,
@@ -25,6 +26,7 @@ from heimdall_console.live_charts import (
     x_at,
 )
 from heimdall_console.live_memory import load_choices
+from heimdall_console.live_trends import TrendMemory
 from heimdall_console.run_header_line import header_line
 from heimdall_console.said_directions import said_directions
 from heimdall_console.screens.live_watching import LiveWatching
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 
 _REDRAW_S: Final = 0.29
-_TREND_S: Final = 2.0
 _WIDE: Final = 110
 _HIGH: Final = 30
 
@@ -58,7 +59,9 @@ class LiveScreen(LiveWatching):
     ABOUT: ClassVar[str] = (
         "The curves of a run, its log and its hardware, all over one axis. The cursor is shared: "
         "moved in a chart it points at the log, moved in the log it points at the charts. A run "
-        "that has ended is shown the same way, with its end and why."
+        "that has ended is shown the same way, with its end and why. The arrow beside a chart's "
+        f"value: how far it moved since the point before; of more than {FEW_POINTS} points, how far "
+        "the mean of the last tenth of the curve lies from that of the tenth before."
     )
 
     def __init__(self) -> None:
@@ -68,7 +71,7 @@ class LiveScreen(LiveWatching):
         self._status_shown = ""
         self._has_hardware_words = False
         self._has_cursor = False
-        self._trends: dict[tuple[str, str], tuple[str | None, float]] = {}
+        self._trends = TrendMemory()
 
     # Made of.
 
@@ -220,23 +223,25 @@ class LiveScreen(LiveWatching):
         app, chosen = self.console_app, self.console_app.selection.run_ids
         by_id = {view.run_id: view for view in self.views}
         views = [by_id[run_id] for run_id in chosen if run_id in by_id]
-        key = views[0].run_id if views else "", name
-        trend, known_s = self._trends.get(key, (None, 0.0))
-        # A trend that changes with every step says nothing and costs a slow line its bytes.
-        if time.monotonic() - known_s > _TREND_S or not views or views[0].status.has_ended:
-            trend = None
+        first = views[0] if views else None
+        series = first.history.metrics.get(name) if first is not None else None
+        points = len(series) if series is not None else 0
+        key = first.run_id if first is not None else "", name, self.choices.x_unit
+        is_kept = first is not None and not first.status.has_ended
+        trend = self._trends.kept(key, points, time.monotonic()) if is_kept else None
         made = chart_content(
             name, views, self.ghost, self.choices, trend=trend, ascii_only=app.ascii_only
         )
         # That of the first part of a long log is none of the run's.
-        if trend is None and views and views[0].is_loaded:
-            self._trends[key] = made.header.trend, time.monotonic()
+        if trend is None and first is not None and first.is_loaded:
+            self._trends.keep(key, points, made.header.trend, time.monotonic())
         return made
 
     def _draw_bar(self, names: Sequence[str]) -> None:
         choices = self.choices
         known = {name for view in self.views for name in view.history.metrics}
-        behind = plain(self.ghost.name) if self.ghost is not None and len(self.views) == 1 else ""
+        has_ghost = self.ghost is not None and len(self.views) == 1
+        behind = ghost_name(self.ghost, choices.x_unit) if self.ghost and has_ghost else ""
         is_filtered = bool(choices.filter_text.strip())
         self.query_one("#live-charts-line", ChartsLine).show_state(
             self.grid,

@@ -125,6 +125,21 @@ def test_a_logarithmic_axis_counts_what_has_no_place_on_it() -> None:
         )
 
 
+def test_a_logarithmic_axis_of_less_than_a_decade_is_filled_and_named() -> None:
+    x = np.arange(200)
+    curve = Curve.of("a", x, 16 - 2.5 * x / 199)
+    view = ChartView(log_y=True)
+    assert frame_of([curve], view).y == (13.5, 16.0)
+    lines = draw_line_chart([curve], view, 60, 12).lines()
+    labels = [line.split("┤")[0].strip() for line in lines if "┤" in line]
+    assert labels == ["16", "15", "14"]
+    filled = [any("\u2800" < c <= "\u28ff" for c in line.split("│")[-1]) for line in lines[:10]]
+    assert all(filled), "the curve goes through every row"
+    # A zoomed-out neighbor keeps its powers of ten.
+    wide = Curve.of("a", x, 100.0 ** (x / 199))
+    assert frame_of([wide], view).y == (1.0, 100.0)
+
+
 def test_curves_can_be_told_apart_without_color() -> None:
     x = np.arange(50)
     curves = [Curve.of(name, x, x * k, f"series-{k}") for k, name in ((1, "slow"), (2, "fast"))]
@@ -188,10 +203,29 @@ def test_the_cursor_reads_the_nearest_point_of_every_curve() -> None:
         Curve.of("a", [0, 10, 20], [1.0, 2.5, math.nan]),
         Curve.of("b", [0, 9, 20], [7.0, 8.25, 9.0], "series-2"),
     ]
-    drawn = text(draw_line_chart(curves, ChartView(cursor_x=11.0), 50, 10))
-    assert "step 11" in drawn
+    drawn = text(draw_line_chart(curves, ChartView(cursor_x=10.25), 50, 10))
+    assert "step 10" in drawn
     assert "2.5" in drawn
     assert "8.25" in drawn
+
+
+def test_the_cursor_reads_nothing_where_a_curve_is_not() -> None:
+    """Neither beyond the last point of a shorter curve nor in a gap, and it puts no point there."""
+    own = Curve.of("a", [0, 2000, 4400], [20.0, 18.5, 14.0])
+    ghost = Curve.of("b", [0, 300, 704], [22.0, 16.5, 13.91], "series-2", "ghost")
+
+    def at(x: float, curves: list[Curve]) -> str:
+        return text(draw_line_chart(curves, ChartView(cursor_x=x), 80, 12))
+
+    beyond = at(4045.0, [own, ghost])
+    assert "ghost -" in beyond
+    assert "13.91" not in beyond
+    assert beyond.count("●") == 1, "that of the run's own curve"
+    assert "ghost 13.91" in at(720.0, [own, ghost]), "less than a cell beyond its end"
+    assert "ghost 16.5" in at(480.0, [own, ghost]), "between two points that a line joins"
+    gap = Curve.of("a", [0, 100, 200, 300], [1.0, math.nan, math.nan, 4.0])
+    assert "●" not in at(250.0, [gap])
+    assert "●" in at(299.0, [gap])
 
 
 @pytest.mark.parametrize("cursor_x", [2.0, 30.0, 70.0, 97.0])

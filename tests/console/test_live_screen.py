@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from heimdall_console.app import HeimdallApp
+from heimdall_console.charts.chart_header import Header
 from heimdall_console.preferences import Preferences, preferences_path
 from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
 from heimdall_console.screens.dialogs.error_page import ErrorPage
@@ -19,9 +20,11 @@ from heimdall_console.screens.dialogs.text_page import TextPage
 from heimdall_console.screens.dialogs.text_question import TextQuestion
 from heimdall_console.screens.live import LiveScreen
 from heimdall_console.widgets.chart import Chart
+from heimdall_console.widgets.charts_line import ChartsLine
 from heimdall_console.widgets.key_hints import KeyHints
 from heimdall_console.widgets.metric_chart import MetricChart
 from tests.console.programs import FakeRun
+from tests.console.recorded_home import held_lock
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.run_status import RunStatus, run_status
@@ -240,7 +243,13 @@ async def test_runs_over_one_another_and_the_best_earlier_one_behind(isolated_ho
         await until(pilot, lambda: screen.ghost is not None, "the run behind")
         await until(pilot, lambda: len(screen.grid.charts[0].curves) == 2, "its curve")
         assert screen.grid.charts[0].curves[1].kind == "ghost"
-        await pilot.press("b")
+        assert "behind: earlier " in str(screen.query_one("#live-charts-line", ChartsLine).render())
+        await pilot.press("x", "x", "x")
+        assert screen.choices.x_unit == "clock"
+        said = screen.query_one("#live-charts-line", ChartsLine)
+        assert "behind: earlier from its start" in str(said.render()), "it ran on another day"
+        assert screen.grid.charts[0].curves[1].name == "earlier from its start"
+        await pilot.press("x", "b")
         assert len(screen.grid.charts[0].curves) == 1
         await pilot.press("b")
         await pilot.press("T")
@@ -281,6 +290,29 @@ async def test_runs_over_one_another_and_the_best_earlier_one_behind(isolated_ho
         screen.set_focus(None)
         await until(pilot, lambda: screen.focused in screen.grid.charts, "a chart has the focus")
         app.exit()
+
+
+async def test_an_arrow_is_that_of_the_value_beside_it(isolated_home: Path) -> None:
+    run = golden_run(isolated_home)
+    log = run.log_path.read_text().splitlines()
+    run.log_path.write_text("\n".join(log[:30]) + "\n")
+    app = HeimdallApp(isolated_home, run_ids=(run.id,))
+    with held_lock(run), RunLogWriter(run.log_path) as writer:
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = live(app)
+            await until(pilot, lambda: screen.grid.charts, "charts")
+            for step, value in enumerate((14.01, 14.35, 13.8, 14.2), start=400):
+                writer.append("metrics", step=step, epoch=3, values={"val/loss": value})
+
+                def header(said: str = f"{value:.2f}") -> Header | None:
+                    shown = [chart.header for chart in screen.grid.charts]
+                    return next((h for h in shown if h.value.startswith(said)), None)
+
+                await until(pilot, header, "the value")
+                found = header()
+                assert found is not None
+                arrow = {14.35: "▲ 0.34", 13.8: "▼ 0.55", 14.2: "▲ 0.40"}.get(value, found.trend)
+                assert found.trend == arrow
 
 
 async def test_a_home_without_runs_says_so(isolated_home: Path) -> None:
