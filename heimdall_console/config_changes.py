@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from heimdall_console.config_fields import config_fields, toml_literal
 from heimdall_console.formatting import plain, shortened
+from training_core.contract.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from heimdall_console.run_index import RunSummary
@@ -42,7 +43,7 @@ def flat_of(values: Mapping[str, Any]) -> dict[str, Any]:
 def flat_of_text(text: str) -> dict[str, Any]:
     """The same of TOML text; the defaults where it does not parse."""
     try:
-        return flat_of(tomllib.loads(text))
+        return flat_of(parse_toml(text))
     except (tomllib.TOMLDecodeError, RecursionError):
         return flat_of({})
 

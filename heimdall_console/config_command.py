@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from heimdall_console.config_changes import Difference
 from heimdall_console.config_fields import toml_literal
+from training_core.contract.toml_text import parse_toml
 
 PROGRAM: Final = "heimdall-console"
 
@@ -39,7 +40,7 @@ def _set_text(value: Any) -> str:
     """A value as `--set` reads it: TOML, or text where that cannot be mistaken for TOML."""
     if isinstance(value, str) and _BARE.fullmatch(value):
         try:
-            tomllib.loads(f"value = {value}")
+            parse_toml(f"value = {value}")
         except tomllib.TOMLDecodeError:
             return value
     return toml_literal(value)

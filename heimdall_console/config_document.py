@@ -1,7 +1,6 @@
 """One configuration with two views: its TOML text, which is the truth, and the form's fields."""
 
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from training_core.contract.config_template import PRESETS, preset_config, rende
 from training_core.contract.errors import ConfigError, ConfigProblem, UsageError
 from training_core.contract.home import working_folder
 from training_core.contract.run_dir import RunDir, find_run
+from training_core.contract.toml_text import parse_toml
 
 _KEPT_STEPS: Final = 200
 
@@ -188,7 +188,7 @@ class ConfigDocument:
         self._refuse_broken()
         if is_same(self.base[field.key], self.flat[field.key]):
             return
-        if _has(tomllib.loads(self.origin.text), field):
+        if _has(parse_toml(self.origin.text), field):
             made = with_value(self.text, field.path, toml_literal(self.base[field.key]))
         else:
             made = without_value(self.text, field.path)

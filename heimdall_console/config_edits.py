@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from training_core.contract.config_file import KeyPath, parse_source
 from training_core.contract.errors import HeimdallError
+from training_core.contract.toml_text import parse_toml
 
 Values = dict[str, Any]
 
@@ -32,7 +33,7 @@ def with_value(text: str, path: KeyPath, literal: str) -> str:
     Raises:
         HeimdallError: The text is laid out so that this value cannot be set in it.
     """
-    values = tomllib.loads(text)
+    values = parse_toml(text)
     wanted = copy.deepcopy(values)
     table = wanted
     for part in path[:-1]:
@@ -40,7 +41,7 @@ def with_value(text: str, path: KeyPath, literal: str) -> str:
         if not isinstance(inner, dict):
             inner = table[part] = {}
         table = inner
-    table[path[-1]] = tomllib.loads(f"value = {literal}")["value"]
+    table[path[-1]] = parse_toml(f"value = {literal}")["value"]
     place = _at(values, path[:-1])
     ways = (
         (_replaced_on_its_line, _replaced)
@@ -56,7 +57,7 @@ def without_value(text: str, path: KeyPath) -> str:
     Raises:
         HeimdallError: The text is laid out so that this key cannot be taken out of it.
     """
-    values = tomllib.loads(text)
+    values = parse_toml(text)
     table = _at(values, path[:-1])
     if not isinstance(table, dict) or path[-1] not in table:
         return text
@@ -83,7 +84,7 @@ def _first_that_holds(
         try:
             made: str = way(text, path, literal)
             # What stands in the text counts: a way that meant another key is not taken.
-            if _same(tomllib.loads(made), wanted):
+            if _same(parse_toml(made), wanted):
                 return made
         except (TOMLKitError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError):
             continue

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from heimdall_console.formatting import plain
 from training_core.contract.config import Config
 from training_core.contract.config_file import KeyPath
+from training_core.contract.toml_text import parse_toml
 
 Kind = Literal["whole", "number", "text", "switch", "choice", "choices", "table"]
 """What can be typed: a whole number, a number, text, on or off, one or several of some."""
@@ -153,7 +154,7 @@ def _toml_key(key: str) -> str:
 
 def _parsed(literal: str) -> Any:
     try:
-        return tomllib.loads(f"value = {literal}").get("value")
+        return parse_toml(f"value = {literal}").get("value")
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
 

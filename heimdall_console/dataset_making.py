@@ -8,6 +8,7 @@ from heimdall_console.formatting import count, plain
 from heimdall_console.output import print_json
 from training_core.contract.errors import UsageError
 from training_core.contract.home import datasets_folder, ensure_folder, home_path, working_folder
+from training_core.contract.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from training_core.contract.jobs import JobArguments
@@ -90,7 +91,7 @@ def generator_options(texts: list[str]) -> dict[str, float | int | str | bool]:
         if not equals or not key.strip():
             raise UsageError(f"--set {text} is not OPTION=VALUE", action="Write it so")
         try:
-            options[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            options[key.strip()] = parse_toml(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             options[key.strip()] = value
     return options

@@ -22,7 +22,7 @@ from training_core.contract.run_status import RunStatus, derive_status, status_w
 
 _MOST: Final = 500
 _RATE_TASK_S: Final = 0.5
-_STEP: Final = re.compile(r"step=(\d+)")
+_STEP: Final = re.compile(r"step=(\d{1,18})(?!\d)")
 _LARGE: Final = ("positions", "coverage", "cdf_share")
 
 

@@ -18,6 +18,7 @@ from training_core.contract.home import ensure_folder, runs_folder
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_status import RunStatus, run_status
+from training_core.contract.toml_text import parse_toml
 
 if TYPE_CHECKING:
     import subprocess
@@ -127,7 +128,7 @@ def owing_runs(home: Path) -> list[OwingRun]:
 def tracking_settings(run: RunDir) -> dict[str, Any]:
     """The `[tracking]` section of a run's configuration; empty where it is not readable."""
     try:
-        section = tomllib.loads(read_regular(run.config_path).decode()).get("tracking", {})
+        section = parse_toml(read_regular(run.config_path).decode()).get("tracking", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {"enabled": False}
     return section if isinstance(section, dict) else {}

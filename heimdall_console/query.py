@@ -17,6 +17,7 @@ from heimdall_console.query_text import (
     Word,
     parse_query,
 )
+from heimdall_console.run_rows import STATES
 
 if TYPE_CHECKING:
     from heimdall_console.run_rows import RunRow
@@ -41,7 +42,7 @@ _ORDERS: Final[dict[str, Callable[[float, float], bool]]] = {
     ">=": lambda a, b: a >= b,
     "<=": lambda a, b: a <= b,
 }
-_YES: Final = frozenset({"true", "yes", "1"})
+_YES_NO: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Query:
@@ -119,6 +120,8 @@ class Query:
         }.get(field)
         if special is not None:
             return special(term)
+        if field == "state":
+            _refuse_unknown_state(term)
         if field:
             return _value_predicate(_BUILTINS[field], term)
         kinds = self._names.resolve(term.field, term.position)
@@ -157,8 +160,11 @@ class Query:
         return lambda row: self._metric_value(row, name, term.function)
 
     def _is_archived(self, term: Compare) -> Predicate:
+        wanted = _YES_NO.get(term.value.lower())
+        if wanted is None or term.operator in _ORDERS:
+            raise QueryError("write archived:yes or archived:no", term.position)
         self.asks_for_archived = True
-        wanted, archived = term.value.lower() in _YES, self._archived
+        wanted, archived = wanted != (term.operator == "!="), self._archived
         return lambda row: (row.key in archived) == wanted
 
     def _age(self, term: Compare) -> Predicate:
@@ -199,6 +205,12 @@ _BUILTINS: Final[dict[str, Getter]] = {
     "epoch": lambda row: row.epochs_done,
     "epochs": lambda row: row.epochs_done,
 }
+
+
+def _refuse_unknown_state(term: Compare) -> None:
+    wanted, is_part = term.value.lower(), term.operator == ":"
+    if not any(wanted in state if is_part else wanted == state for state in STATES):
+        raise QueryError(f"the states are {', '.join(STATES)}", term.position)
 
 
 def _everything(row: "RunRow") -> bool:

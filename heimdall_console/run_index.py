@@ -2,7 +2,6 @@
 
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from training_core.contract.run_status import (
     status_of,
     status_with_lock,
 )
+from training_core.contract.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from training_core.contract.run_log import Record
@@ -246,7 +246,7 @@ def _checkpoint_directory(run: RunDir) -> str:
     try:
         text = read_regular(run.config_path).decode()
         _, heading, rest = text.partition("\n[checkpoint]\n")
-        section = tomllib.loads(rest.partition("\n[")[0]) if heading else tomllib.loads(text)
+        section = parse_toml(rest.partition("\n[")[0]) if heading else parse_toml(text)
     except (OSError, ValueError):
         return ""
     section = section if heading else section.get("checkpoint", {})

@@ -1,6 +1,5 @@
 """What the configuration of a run on this disk says, flat, as MLflow would have it."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,13 @@ from typing import Any
 import orjson
 
 from training_core.contract.files import read_regular
+from training_core.contract.toml_text import parse_toml
 
 
 def read_params(config: Path) -> tuple[dict[str, str], dict[str, str]]:
     """Parameters and tags of a resolved configuration; nothing where it cannot be read."""
     try:
-        values = tomllib.loads(read_regular(config).decode())
+        values = parse_toml(read_regular(config).decode())
     except (OSError, ValueError):
         return {}, {}
     flat: dict[str, str] = {}

@@ -14,6 +14,8 @@ _STATUS_TAG: Final = "heimdall.status"
 _PARENT_TAG: Final = "mlflow.parentRunId"
 _USER_TAG: Final = "user."
 _ENDED: Final = frozenset({"finished", "stopped", "failed", "killed", "crashed"})
+STATES: Final = ("queued", "starting", "running", "paused", *sorted(_ENDED))
+"""Every status that a row can have."""
 # MLflow's words; it does not know who stopped a run.
 _STATUS: Final[dict[str, str]] = {
     "RUNNING": "running",

@@ -1,7 +1,6 @@
 """Themes: files of colors by meaning, turned into what Textual and the charts ask for."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from textual.theme import Theme
 from heimdall_console.status_text import STATUS_STYLES
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular
+from training_core.contract.toml_text import parse_toml
 
 DEFAULT_THEME: Final = "heimdall-dark"
 
@@ -80,7 +80,7 @@ def load_theme(path: Path) -> Theme:
         HeimdallError: The file cannot be read, or a color is missing or none.
     """
     try:
-        colors = tomllib.loads(read_regular(path).decode())
+        colors = parse_toml(read_regular(path).decode())
     except (OSError, ValueError) as error:
         raise _wrong(path, str(error)) from error
     problems = list(_problems(colors))

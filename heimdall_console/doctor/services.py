@@ -1,7 +1,6 @@
 """Whether MLflow and the object store answer, as a training would ask them."""
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from training_core.contract.files import read_regular
 from training_core.contract.home import runs_folder
 from training_core.contract.run_dir import RunDir, find_run
 from training_core.contract.secrets import credentials
+from training_core.contract.toml_text import parse_toml
 
 WAIT_S: Final = 60.0
 """How long both services are waited for together; each of them has 20 s to answer."""
@@ -95,7 +95,7 @@ def _newest_config(home: Path) -> Path | None:
         return None
     try:
         run: RunDir = find_run(home, "@last")
-        tomllib.loads(read_regular(run.config_path).decode())
+        parse_toml(read_regular(run.config_path).decode())
     except (HeimdallError, OSError, ValueError):
         return None
     return run.config_path

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from heimdall_console.run_history import HistoryView, RunHistory
 from heimdall_console.sources.background import Source
 from training_core.contract.errors import HeimdallError
 from training_core.contract.files import read_regular
-from training_core.contract.run_log import PIECE_BYTES, RunLogReader
+from training_core.contract.run_log import PIECE_BYTES, Record, RunLogReader
 from training_core.contract.run_status import RunStatus, derive_status, status_with_lock
+from training_core.contract.toml_text import parse_toml
 
 if TYPE_CHECKING:
     from training_core.contract.run_dir import RunDir
@@ -112,6 +112,7 @@ class RunSource(Source):
         """Whether to read what its processes print, too; call `wake` after a change."""
         self._about: dict[str, str] | None = None
         self._reader = RunLogReader(run.log_path)
+        self._restarts = self._reader.restarts
         self._history = RunHistory()
         self._stamp: tuple[int, int, int] | None = None
         self._has_new = False
@@ -164,11 +165,8 @@ class RunSource(Source):
         stamp = _stamp(self.run.log_path)
         if stamp == self._stamp:
             return
-        size, restarts = (stamp or (0, 0, 0))[1], self._reader.restarts
-        while not self.is_stopped and (records := self._reader.read_new(PIECE_BYTES)):
-            if self._reader.restarts != restarts:
-                restarts = self._reader.restarts
-                self._begin_anew()
+        size = (stamp or (0, 0, 0))[1]
+        while not self.is_stopped and (records := self._read_piece()):
             self._has_new = True
             self._history.take(records)
             if size > self._reader.offset and time.monotonic() >= self._next_post_s:
@@ -177,6 +175,15 @@ class RunSource(Source):
                 self._loading_s *= _RARER
                 self._next_post_s = time.monotonic() + self._loading_s
         self._stamp = stamp
+
+    def _read_piece(self) -> list[Record]:
+        records = self._reader.read_new(PIECE_BYTES)
+        if self._reader.restarts != self._restarts:
+            # Also where nothing stands in it yet: a log that was emptied is another one.
+            self._restarts = self._reader.restarts
+            self._begin_anew()
+            self._has_new = True
+        return records
 
     def _look_for_life(self) -> RunStatus:
         """The status, by the log and now and then by the lock."""
@@ -243,9 +250,7 @@ def _about(run: "RunDir") -> dict[str, str]:
     """Name, experiment, monitor and mode; pydantic's import is not worth waiting for here."""
     about = {"name": run.id, "experiment": "", "monitor": "val/loss", "mode": "min"}
     info = _parsed(run.info_path, orjson.loads)
-    checkpoint = _parsed(run.config_path, lambda text: tomllib.loads(text.decode())).get(
-        "checkpoint"
-    )
+    checkpoint = _parsed(run.config_path, lambda text: parse_toml(text.decode())).get("checkpoint")
     for given, keys in ((info, ("name", "experiment")), (checkpoint, ("monitor", "mode"))):
         if isinstance(given, dict):
             about |= {key: given[key] for key in keys if isinstance(given.get(key), str)}

@@ -100,6 +100,8 @@ def found(text: str, figures: FigureStore | None = None) -> list[int]:
         ("user:ada created<2000-01-01", []),
         ("archived:true", [3]),
         ("archived:no", [0, 1, 2]),
+        ("archived!=yes", [0, 1, 2]),
+        ("archived!=no", [3]),
     ],
 )
 def test_what_a_query_means(text: str, expected: list[int]) -> None:
@@ -150,6 +152,18 @@ def test_what_is_wrong_and_where(text: str, message: str, position: int) -> None
     with pytest.raises(QueryError) as wrong:
         found(text)
     assert (wrong.value.message, wrong.value.position) == (message, position)
+
+
+@pytest.mark.parametrize("text", ["state:runing", "state=run", "state!=done"])
+def test_a_state_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(QueryError, match="the states are queued, starting, running"):
+        found(text)
+
+
+@pytest.mark.parametrize("text", ["archived:maybe", "archived>yes"])
+def test_archived_is_yes_or_no(text: str) -> None:
+    with pytest.raises(QueryError, match="archived:yes or archived:no"):
+        found(text)
 
 
 def test_a_name_that_means_too_much_is_refused() -> None:

@@ -13,7 +13,7 @@ from textual.message_pump import MessagePump
 
 from heimdall_console import run_index
 from heimdall_console.run_index import RunIndex, RunSummary, list_runs
-from heimdall_console.sources.run import RunRead, RunSource
+from heimdall_console.sources.run import RunRead, RunSource, RunView
 from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
 from training_core.contract.errors import UsageError
 from training_core.contract.home import runs_folder
@@ -58,15 +58,19 @@ class LiveWorker:
 
 
 class Seen(MessagePump):
-    """Keeps the statuses that are posted to it."""
+    """Keeps the views that are posted to it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.statuses: list[RunStatus] = []
+        self.views: list[RunView] = []
+
+    @property
+    def statuses(self) -> list[RunStatus]:
+        return [view.status for view in self.views]
 
     def post_message(self, message: Message) -> bool:
         assert isinstance(message, RunRead)
-        self.statuses.append(message.view.status)
+        self.views.append(message.view)
         return True
 
 
@@ -209,6 +213,42 @@ def test_a_watched_run_is_followed_through_its_life(
     assert status() is RunStatus.STARTING
     second.write("finished")
     assert status() is RunStatus.FINISHED
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        '[checkpoint]\ndirectory = "a\\u0000b"\n',
+        f'[checkpoint]\ndirectory = "{"a" * 5000}"\n',
+        "x = " + "[" * 5000 + "]" * 5000,
+        "[checkpoint]\ndirectory = 5\n",
+    ],
+    ids=["zero", "too long", "too deep", "number"],
+)
+def test_one_run_with_an_odd_configuration_hides_no_other(isolated_home: Path, config: str) -> None:
+    odd, good = made(isolated_home, 1), made(isolated_home, 2)
+    odd.config_path.write_text(config)
+    RunLogWriter(odd.log_path).append("state", status="finished", exit_code=0)
+    assert {run.info.id for run in list_runs(isolated_home)} == {odd.id, good.id}
+    seen = Seen()
+    RunSource(seen, odd).look()
+    assert seen.statuses == [RunStatus.FINISHED]
+
+
+def test_a_log_that_was_emptied_is_another_one(isolated_home: Path) -> None:
+    run, seen = made(isolated_home, 1), Seen()
+    source = RunSource(seen, run)
+    with RunLogWriter(run.log_path) as log:
+        for step in range(50):
+            log.append("metrics", step=step, epoch=0, values={"val/loss": 1.0})
+    source.look()
+    os.truncate(run.log_path, 0)
+    source.look()
+    assert "val/loss" not in seen.views[-1].history.metrics
+    with RunLogWriter(run.log_path) as log:
+        log.append("metrics", step=3, epoch=0, values={"val/loss": 2.0})
+    source.look()
+    assert list(seen.views[-1].history.metrics["val/loss"].places.steps) == [3]
 
 
 def test_a_run_that_begins_never_looks_crashed(

@@ -17,6 +17,7 @@ from training_core.contract.config import CombinationError, Config
 from training_core.contract.errors import ConfigError, ConfigProblem
 from training_core.contract.files import read_regular
 from training_core.contract.sections import PATTERN_TEXTS
+from training_core.contract.toml_text import parse_toml
 
 Values = dict[str, Any]
 KeyPath = tuple[str, ...]
@@ -89,7 +90,7 @@ def parse_source(text: str, file: str = "") -> ConfigSource:
         ConfigError: It is not TOML.
     """
     try:
-        values = tomllib.loads(text)
+        values = parse_toml(text)
     except RecursionError as error:
         raise ConfigError([ConfigProblem("", "is nested too deeply", file)]) from error
     except tomllib.TOMLDecodeError as error:
@@ -148,7 +149,7 @@ def _as_json(values: Values) -> str:
 
 def _toml_value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from training_core.contract.errors import UsageError
+from training_core.contract.toml_text import parse_toml
 
 CREDENTIALS_FILE = "credentials.toml"
 
@@ -55,7 +56,7 @@ def credentials(home: Path) -> Credentials:
                 action=f"Run `chmod 600 {path}`",
             )
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = parse_toml(path.read_text(encoding="utf-8"))
             Credentials.model_validate(values)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
             # The cause may quote a secret: it is not chained.

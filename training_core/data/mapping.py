@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from training_core.contract.errors import UsageError
+from training_core.contract.toml_text import parse_toml
 from training_core.data.info import Block, SiteOrigin
 
 Measurement = Literal["rssi_dbm", "snr_db", "toa_ns", "time_sd_ns", "cfo_hz"]
@@ -260,7 +261,7 @@ def load_mapping(path: Path) -> WideMapping | LongMapping:
             names every key that is wrong.
     """
     try:
-        return _ADAPTER.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _ADAPTER.validate_python(parse_toml(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
             f"The mapping {path} cannot be read",

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from training_core.contract.datasets import DATASET_FILE, SUMMARY_FILE, TABLE_FILES, stamps
 from training_core.contract.errors import DatasetError
 from training_core.contract.files import sha256_file
+from training_core.contract.toml_text import parse_toml
 from training_core.data.info import DatasetInfo, SiteOrigin, SplitDefinition
 from training_core.data.staging import staged_directory
 from training_core.data.summary import build_summary
@@ -106,7 +107,7 @@ def read_info(path: Path) -> DatasetInfo:
     """
     file = path / DATASET_FILE
     try:
-        return DatasetInfo.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return DatasetInfo.model_validate(parse_toml(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise DatasetError(
             f"{file} cannot be read",

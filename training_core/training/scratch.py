@@ -3,7 +3,6 @@
 import logging
 import tempfile
 import time
-import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from training_core.contract.config_file import ConfigSource, validate
 from training_core.contract.config_template import render_resolved
 from training_core.contract.run_dir import RunInfo, create_run
 from training_core.contract.run_log import RunLogWriter
+from training_core.contract.toml_text import parse_toml
 from training_core.training.control import StopControl
 from training_core.training.pipeline import TrainingPipeline
 
@@ -26,7 +26,7 @@ def config_of_text(text: str) -> Config:
     Raises:
         ConfigError: It is none.
     """
-    return validate(ConfigSource(tomllib.loads(text)))
+    return validate(ConfigSource(parse_toml(text)))
 
 
 @contextmanager
