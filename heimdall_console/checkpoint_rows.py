@@ -8,7 +8,7 @@ from typing import Any, Final
 from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.job_rows import JobRow, list_jobs
 from heimdall_console.local_exports import LocalExport, exports_of, registered_models
-from heimdall_console.pruning import needed_checkpoints
+from training_core.contract.checkpoint_use import READ_BY_JOBS, needed_checkpoints
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
@@ -103,7 +103,7 @@ def checkpoint_rows(
             EXPORTED: bool(made),
             REGISTERED: bool(versions),
             IN_USE: is_needed,
-            KEPT: sidecar.reason == _ON_REQUEST,
+            KEPT: sidecar.reason == _ON_REQUEST or (sidecar.is_exported and not made),
         }
         rows.append(
             CheckpointRow(
@@ -147,7 +147,7 @@ def _read_by_jobs(jobs: Iterable[JobRow]) -> set[Path]:
     found = set()
     for job in jobs:
         if not job.status.has_ended:
-            for key in ("checkpoint", "model"):
+            for key in READ_BY_JOBS:
                 given = str(job.arguments.get(key) or "")
                 if given.endswith(".ckpt"):
                     found.add(Path(given).resolve())

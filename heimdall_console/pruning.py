@@ -1,14 +1,12 @@
 """Which checkpoints may go by a rule, and removing them."""
 
-import contextlib
 import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
+from training_core.contract.checkpoint_use import needed_checkpoints, read_by_jobs
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
@@ -18,8 +16,6 @@ from training_core.contract.checkpoints import (
 )
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError, UsageError
-from training_core.contract.files import read_regular
-from training_core.contract.home import runs_folder
 from training_core.contract.lock import is_locked
 from training_core.contract.run_dir import RunDir
 
@@ -48,12 +44,14 @@ class Prunable:
 def plan_pruning(runs: Iterable[RunDir], rule: Rule, home: Path) -> list[Prunable]:
     """Checkpoints that a rule lets go, oldest first within a run.
 
-    Never the only one of a run, nor one that another run is about to start from; of a run that
-    is being trained the best and the last one stay whatever the rule says.
+    Never the only one of a run, nor one that another run is about to start from or a job reads;
+    of a run that is being trained the best and the last one stay whatever the rule says.
     """
     needed = needed_checkpoints(home)
     now = time.time()
-    return [found for run in runs for found in _plan_run(run, rule, needed, now)]
+    planned = [found for run in runs for found in _plan_run(run, rule, needed, now)]
+    read = read_by_jobs(home, [item.path for item in planned])
+    return [item for item in planned if item.path not in read]
 
 
 def prune(planned: Iterable[Prunable]) -> int:
@@ -100,25 +98,6 @@ def _plan_run(run: RunDir, rule: Rule, needed: set[Path], now: float) -> list[Pr
         and now - sidecar.created >= rule.older_than_s
         and (folder / sidecar.file).resolve() not in needed
     ]
-
-
-def needed_checkpoints(home: Path, besides: str = "") -> set[Path]:
-    """Checkpoints that a run of this home, besides one, is going to start from."""
-    found: set[Path] = set()
-    folder = runs_folder(home)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name == besides:
-            continue
-        run = RunDir(path)
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            found.add(Path(orjson.loads(read_regular(run.resume_path))["checkpoint"]).resolve())
-        if run.log_path.exists() and not is_locked(run.lock_path):
-            # It has begun and read what it started from.
-            continue
-        with contextlib.suppress(HeimdallError):
-            if weights := load_config(run.config_path).checkpoint.init_from:
-                found.add(Path(weights).resolve())
-    return found
 
 
 def parse_age(text: str) -> float:

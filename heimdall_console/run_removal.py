@@ -9,9 +9,9 @@ from pathlib import Path
 
 from heimdall_console.checkpoint_reference import checkpoint_directory
 from heimdall_console.checkpoint_trash import list_trash, trash_of
-from heimdall_console.pruning import needed_checkpoints
 from heimdall_console.publishing_state import PublishingState, read_publishing
 from heimdall_console.queue import waiting
+from training_core.contract.checkpoint_use import needed_checkpoints
 from training_core.contract.checkpoints import checkpoint_folder, own_checkpoints, sidecar_path
 from training_core.contract.errors import HeimdallError, UsageError
 from training_core.contract.lock import WorkerLock, is_locked, lock_holder

@@ -14,8 +14,11 @@ import pytest
 from heimdall_console.pruning import Rule, parse_age, plan_pruning
 from tests.console.programs import TIMEOUT_S, FakeRun, heimdall
 from training_core.contract.checkpoints import list_checkpoints
-from training_core.contract.errors import UsageError
+from training_core.contract.ending import write_end
+from training_core.contract.errors import ExitCode, UsageError
+from training_core.contract.jobs import ExportArguments, create_job
 from training_core.contract.run_dir import RunDir
+from training_core.contract.run_status import RunStatus
 
 MakeRun = Callable[..., FakeRun]
 LONG = {"epochs": 500, "step_s": 0.01}
@@ -85,6 +88,16 @@ def test_what_another_run_starts_from_stays(fake_run: MakeRun, isolated_home: Pa
     run.resume_path.write_bytes(orjson.dumps({"checkpoint": str(wanted)}))
     planned = plan_pruning([run], Rule(1, 1), isolated_home)
     assert [item.sidecar.epoch for item in planned] == [0, 2, 3]
+
+
+def test_what_a_job_reads_stays(fake_run: MakeRun, isolated_home: Path) -> None:
+    run = finished(fake_run)
+    first = run.checkpoints / list_checkpoints(run.checkpoints)[0].file
+    assert first in [item.path for item in plan_pruning([run], Rule(), isolated_home)]
+    job = create_job(isolated_home, "export", ExportArguments(checkpoint=first))
+    assert first not in [item.path for item in plan_pruning([run], Rule(), isolated_home)]
+    write_end(job, RunStatus.KILLED, "not wanted", ExitCode.INTERRUPTED)
+    assert first in [item.path for item in plan_pruning([run], Rule(), isolated_home)]
 
 
 def test_young_checkpoints_may_stay(fake_run: MakeRun, isolated_home: Path) -> None:

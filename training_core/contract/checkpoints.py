@@ -42,7 +42,9 @@ class CheckpointSidecar(BaseModel):
     created: float
     """Seconds since 1970, UTC."""
     reason: str = ""
-    """validation, time or stop."""
+    """validation, time, request, stop or end."""
+    is_exported: bool = False
+    """Whether a model was made of it: it is kept until a person removes it."""
     run_id: str = ""
     """Run that saved it."""
 
@@ -76,6 +78,17 @@ def read_sidecar(checkpoint: Path) -> CheckpointSidecar | None:
     return found.model_copy(update={"file": checkpoint.name})
 
 
+def mark_exported(checkpoint: Path) -> None:
+    """Let the sidecar of a checkpoint say that a model was made of it.
+
+    Raises:
+        OSError: Its folder is not writable or the disk is full.
+    """
+    sidecar = read_sidecar(checkpoint)
+    if sidecar is not None and not sidecar.is_exported:
+        write_sidecar(checkpoint.parent, sidecar.model_copy(update={"is_exported": True}))
+
+
 def checkpoint_folder(run: RunDir, configured: str) -> Path:
     """Where the checkpoints of a run lie.
 
@@ -83,7 +96,9 @@ def checkpoint_folder(run: RunDir, configured: str) -> Path:
         run: The run.
         configured: `checkpoint.directory`; runs that share it have a folder each.
     """
-    return Path(configured) / run.id if configured else run.checkpoints
+    # A name with a zero is none to the system, and worth no error where runs are listed.
+    has_own = configured and "\0" not in configured
+    return Path(configured) / run.id if has_own else run.checkpoints
 
 
 def own_checkpoints(run: RunDir, configured: str) -> list[CheckpointSidecar]:
@@ -94,7 +109,11 @@ def own_checkpoints(run: RunDir, configured: str) -> list[CheckpointSidecar]:
 
 def list_checkpoints(folder: Path) -> list[CheckpointSidecar]:
     """Every checkpoint of a folder that has its sidecar, oldest step first."""
-    found = (read_sidecar(path) for path in folder.glob("*.ckpt"))
+    try:
+        paths = list(folder.glob("*.ckpt"))
+    except OSError:
+        return []  # a name that is too long for the system
+    found = (read_sidecar(path) for path in paths)
     return sorted((s for s in found if s is not None), key=lambda s: (s.step, s.created))
 
 

@@ -209,7 +209,7 @@ class CheckpointSection(Section):
     mode: Direction = "min"
     """Whether a small or a large value is good; of a metric of your own it has to be said."""
     keep_best: Annotated[int, Field(ge=1)] = 3
-    """Best checkpoints kept, beside the last one."""
+    """Best checkpoints kept, beside the last one, those exported or asked for, and those being read."""
     every_n_minutes: Annotated[float, Field(ge=0.0)] = 10.0
     """Also save when this long has passed, in the middle of an epoch too; 0 does not."""
     directory: str = ""

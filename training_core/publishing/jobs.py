@@ -1,5 +1,6 @@
 """What a worker can be asked to do with models: export, register, predict."""
 
+import contextlib
 import csv
 import io
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from training_core.contract.checkpoints import read_sidecar
+from training_core.contract.checkpoints import mark_exported, read_sidecar
 from training_core.contract.errors import CheckpointError, DatasetError, ExportError
 from training_core.contract.files import sha256_file, write_atomic
 from training_core.contract.home import home_path
@@ -57,6 +58,9 @@ def export(arguments: ExportArguments, report: Report = no_report) -> dict[str, 
         config=run / "config.toml" if run else None,
         metrics=sidecar.metrics if sidecar else None,
     )
+    # A checkpoint on a disk that is only read is in no rotation.
+    with contextlib.suppress(OSError):
+        mark_exported(checkpoint)
     report("export", 3, 3)
     return {
         "export": str(target),

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import pytorch_lightning as pl
 import torch
 
+from training_core.contract.checkpoint_use import needed_checkpoints, read_by_jobs
 from training_core.contract.checkpoints import (
     CheckpointSidecar,
     best_checkpoints,
@@ -21,6 +22,7 @@ from training_core.contract.checkpoints import (
 )
 from training_core.contract.errors import ConfigError, ConfigProblem, DivergedError
 from training_core.contract.files import sha256_file
+from training_core.contract.home import home_path
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.contract.sections import CheckpointSection
@@ -160,9 +162,7 @@ class CheckpointKeeper(RunPart):
         self._has_complained = False
         own = self._own()
         ranked = best_checkpoints(own)
-        kept = {s.file for s in ranked[: self._options.keep_best]} | {name}
-        kept |= {s.file for s in own if s.reason == REQUEST}
-        removed = [self.folder / other.file for other in own if other.file not in kept]
+        removed = self._surplus(own, {s.file for s in ranked[: self._options.keep_best]} | {name})
         self._log.append(
             "checkpoint",
             path=str(path),
@@ -185,6 +185,18 @@ class CheckpointKeeper(RunPart):
     def chosen(self, which: Literal["best", "last"] = "best") -> CheckpointSidecar | None:
         """The best of this run's checkpoints or the last one; None where there is none."""
         return chosen_checkpoint(self._own(), which)
+
+    def _surplus(self, own: list[CheckpointSidecar], kept: set[str]) -> list[Path]:
+        """Those that nobody needs: no run or job is going to read them, nor a person wanted them."""
+        surplus = [self.folder / s.file for s in own if s.file not in kept and s.reason != REQUEST]
+        if not surplus:
+            return []
+        home = home_path()
+        needed = needed_checkpoints(home, besides=self._run.id)
+        needed |= {path.resolve() for path in read_by_jobs(home, surplus)}
+        unread = [path for path in surplus if path.resolve() not in needed]
+        # Only now: an export marks its checkpoint before its job ends.
+        return [path for path in unread if not _is_exported(path)]
 
     def _keep(self, path: Path) -> bool:
         """Let a checkpoint that was saved for another reason count as asked for."""
@@ -214,6 +226,11 @@ class CheckpointKeeper(RunPart):
                 "checkpoints are unharmed. Free some space: the next one is tried again."
             ),
         )
+
+
+def _is_exported(checkpoint: Path) -> bool:
+    sidecar = read_sidecar(checkpoint)
+    return sidecar is not None and sidecar.is_exported
 
 
 def _refuse_broken_weights(module: pl.LightningModule, step: int) -> None:

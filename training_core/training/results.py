@@ -1,12 +1,13 @@
 """What is left of a run: its chosen checkpoint evaluated on the test split, and exported."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
-from training_core.contract.checkpoints import CheckpointSidecar
+from training_core.contract.checkpoints import CheckpointSidecar, mark_exported
 from training_core.contract.files import sha256_file, write_atomic
 from training_core.contract.jobs import EvaluateArguments, Report
 from training_core.contract.records import encode_values
@@ -119,6 +120,9 @@ class RunResults:
             config=self.run.config_path,
             metrics={**self.sidecar.metrics, **self.test},
         )
+        # The export stands without it; the run may be trained on.
+        with contextlib.suppress(OSError):
+            mark_exported(self.checkpoint)
         self.report("export", 1, 1)
         registration = {"name": options.model_name, "alias": options.alias}
         self.log.append(
