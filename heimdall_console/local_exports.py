@@ -94,7 +94,10 @@ def exports_of(run: RunDir, jobs: Iterable[JobRow] = ()) -> list[LocalExport]:
 
 @dataclass(frozen=True)
 class Registered:
-    """Where models of a run are registered, as `name v3 (as @alias)`."""
+    """Where models of a run are registered, as `name v3 (as @alias)`.
+
+    An alias that another program moved is where this home set it last.
+    """
 
     by_model: dict[str, tuple[str, ...]]
     """SHA-256 of a model → its versions."""
@@ -107,19 +110,25 @@ def registered_models(run: RunDir, jobs: Iterable[JobRow] = ()) -> Registered:
 
     Args:
         run: Whose publisher may have registered some.
-        jobs: Jobs of the home: they may have registered others.
+        jobs: Jobs of the home: they may have registered others, and moved aliases since.
     """
-    records = list(read_publishing(run).registered)
-    records += [j.result for j in jobs if j.kind == "register" and j.status is RunStatus.FINISHED]
+    state = read_publishing(run)
+    finished = sorted(
+        (j for j in jobs if j.status is RunStatus.FINISHED), key=lambda j: j.ended or j.created
+    )
+    made = [(state.updated, record) for record in state.registered]
+    made += [(j.ended or j.created, j.result) for j in finished if j.kind == "register"]
+    moved = [(j.ended or j.created, j.result) for j in finished if j.kind == "set-alias"]
+    aliases = _aliases_of([*made, *moved])
     by_model: dict[str, dict[str, str]] = {}
     by_checkpoint: dict[str, dict[str, str]] = {}
-    for record in records:
+    for _, record in made:
         name, version, sha256 = (record.get(key) for key in ("name", "version", "sha256"))
         if not (name and version and sha256):
             continue
         key = f"{name} v{version}"
-        # Aliases move: this is the one that it was registered with.
-        text = key + (f" (as @{record['alias']})" if record.get("alias") else "")
+        known = ", ".join(f"@{alias}" for alias in aliases.get((str(name), str(version)), ()))
+        text = key + (f" (as {known})" if known else "")
         by_model.setdefault(str(sha256), {})[key] = text
         # The folder of an export may be gone that was registered.
         if checkpoint := _stored_checkpoint(str(record.get("uri") or "")):
@@ -128,6 +137,24 @@ def registered_models(run: RunDir, jobs: Iterable[JobRow] = ()) -> Registered:
         {sha256: tuple(found.values()) for sha256, found in by_model.items()},
         {sha256: tuple(found.values()) for sha256, found in by_checkpoint.items()},
     )
+
+
+def _aliases_of(
+    events: Iterable[tuple[float, dict[str, Any]]],
+) -> dict[tuple[str, str], list[str]]:
+    """Name and version → the aliases that mean it, as far as this home has set and moved them.
+
+    Args:
+        events: When, and what: name, version (0 takes the alias away), alias.
+    """
+    at: dict[tuple[str, str], str] = {}
+    for _, record in sorted(events, key=lambda event: event[0]):
+        if record.get("alias"):
+            at[str(record.get("name")), str(record["alias"])] = str(record.get("version"))
+    found: dict[tuple[str, str], list[str]] = {}
+    for (name, alias), version in at.items():
+        found.setdefault((name, version), []).append(alias)
+    return found
 
 
 def _stored_checkpoint(uri: str) -> str:

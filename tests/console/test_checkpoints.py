@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -27,8 +28,9 @@ from heimdall_console.onnx_props import read_props
 from tests.console.records import export_of, saved_run
 from training_core.contract.checkpoints import list_checkpoints, sidecar_path
 from training_core.contract.errors import CheckpointError, UsageError
-from training_core.contract.jobs import ExportArguments, create_job
+from training_core.contract.jobs import ExportArguments, SetAliasArguments, create_job
 from training_core.contract.run_dir import RunDir
+from training_core.contract.run_log import RunLogWriter
 
 
 def marks(run: RunDir, home: Path) -> dict[int, set[str]]:
@@ -71,6 +73,36 @@ def test_every_reason_to_keep_a_checkpoint_is_a_mark(isolated_home: Path) -> Non
             with pytest.raises(UsageError, match="is not pruned"):
                 checkpoint_trash.move_to_trash(run, [row])
     assert len(list_checkpoints(run.checkpoints)) == 6
+
+
+def test_a_version_is_told_with_the_aliases_that_it_has_now(isolated_home: Path) -> None:
+    run = saved_run(isolated_home, [3.0, 2.0])
+    sha256 = export_of(run, checkpoint_rows(run, isolated_home)[0], "first")
+    registered = {"name": "campus", "version": 3, "alias": "challenger", "sha256": sha256}
+    state = {"state": "done", "registered": [registered], "updated": time.time() - 60}
+    run.publisher_path.write_bytes(orjson.dumps(state))
+
+    def told() -> tuple[str, ...]:
+        return checkpoint_rows(run, isolated_home)[0].registered
+
+    def move(alias: str, version: int) -> None:
+        job = create_job(
+            isolated_home,
+            "set-alias",
+            SetAliasArguments(name="campus", alias=alias, version=version),
+        )
+        moved = {"name": "campus", "alias": alias, "version": version}
+        job.result_path.write_bytes(orjson.dumps(moved))
+        with RunLogWriter(job.log_path) as log:
+            log.append("state", status="finished", exit_code=0)
+
+    assert told() == ("campus v3 (as @challenger)",)
+    move("champion", 3)
+    assert told() == ("campus v3 (as @challenger, @champion)",)
+    move("challenger", 2)
+    assert told() == ("campus v3 (as @champion)",)
+    move("champion", 0)
+    assert told() == ("campus v3",)
 
 
 def test_a_pruning_is_undone_whole_and_the_trash_frees_its_bytes(isolated_home: Path) -> None:
