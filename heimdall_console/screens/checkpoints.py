@@ -177,10 +177,13 @@ class CheckpointsScreen(CheckpointsActions):
 
     def _take(self, found: CheckpointList) -> None:
         is_other = self.shown is None or self.shown.run_id != found.run_id
+        before = self.pointed_rows()
         self.shown = found
         if is_other:
             self.table.clear_marks()
         self._show_rows()
+        if not is_other:
+            self.tell_removed(before)
         if found.rows:
             key = self._key_of(self._wants_cursor) or (
                 str(best.path) if is_other and (best := best_or_last(found.rows)) else ""
@@ -262,7 +265,8 @@ class CheckpointsScreen(CheckpointsActions):
         self._show_detail()
 
     @on(RecordTable.Highlighted)
-    def _follow_cursor(self) -> None:
+    def _follow_cursor(self, event: RecordTable.Highlighted) -> None:
+        self.cursor_moved(event.key)
         self._show_detail()
 
     @on(RecordTable.Opened)

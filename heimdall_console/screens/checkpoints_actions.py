@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heimdall_console.checkpoint_list import CheckpointList, prune_text
+from heimdall_console.checkpoint_list import prune_text
 from heimdall_console.checkpoint_rows import CheckpointRow, checkpoint_rows, find_checkpoints
 from heimdall_console.formatting import counted, plain, size
-from heimdall_console.screens.base import BaseScreen
-from heimdall_console.widgets.record_table import RecordTable
+from heimdall_console.screens.checkpoints_base import CheckpointsBase
 from training_core.contract.errors import HeimdallError
 
 if TYPE_CHECKING:
@@ -16,17 +15,11 @@ if TYPE_CHECKING:
     from training_core.contract.run_dir import RunDir
 
 
-class CheckpointsActions(BaseScreen):
+class CheckpointsActions(CheckpointsBase):
     """The actions; what is shown is the subclass's affair."""
 
-    shown: CheckpointList | None = None
     sort_id = "step"
     is_descending = True
-
-    @property
-    def table(self) -> RecordTable:
-        """The checkpoints."""
-        raise NotImplementedError
 
     def read(self) -> None:
         """Read the checkpoints again."""
@@ -35,23 +28,6 @@ class CheckpointsActions(BaseScreen):
     def run_names(self) -> list[tuple[str, str]]:
         """Id of every run with its name and state."""
         raise NotImplementedError
-
-    @property
-    def run_id(self) -> str:
-        """Whose checkpoints are shown; empty without any."""
-        return self.shown.run_id if self.shown is not None else ""
-
-    @property
-    def row(self) -> CheckpointRow | None:
-        """The checkpoint under the cursor."""
-        rows = self.shown.rows if self.shown is not None else ()
-        return next((row for row in rows if str(row.path) == self.table.key), None)
-
-    def chosen_rows(self) -> list[CheckpointRow]:
-        """The marked checkpoints, or the one under the cursor."""
-        rows = self.shown.rows if self.shown is not None else ()
-        marked = [row for row in rows if str(row.path) in self.table.marked]
-        return marked or ([self.row] if self.row is not None else [])
 
     # Runs.
 
@@ -98,14 +74,14 @@ class CheckpointsActions(BaseScreen):
         """Export it and prove it."""
         from training_core.contract.jobs import ExportArguments
 
-        row = self.row
+        row = self.meant_row()
         if row is not None:
             arguments = ExportArguments(checkpoint=row.path)
             self.console_app.start_job("export", arguments, f"export of {row.name}")
 
     def action_register(self) -> None:
         """Register it, exporting it first where that was not done."""
-        row = self.row
+        row = self.meant_row()
         if row is not None:
             self.start(self._register(row))
 
@@ -146,7 +122,7 @@ class CheckpointsActions(BaseScreen):
 
     def action_evaluate(self) -> None:
         """Go and evaluate it."""
-        row = self.row
+        row = self.meant_row()
         if row is not None:
             self.console_app.show_evaluate(self.run_id, str(row.path))
 
@@ -154,7 +130,7 @@ class CheckpointsActions(BaseScreen):
 
     def action_resume(self) -> None:
         """Let the run go on from it."""
-        row = self.row
+        row = self.meant_row()
         if row is not None:
             self.start(self._resume(row))
 
@@ -175,7 +151,8 @@ class CheckpointsActions(BaseScreen):
 
     def action_mark(self) -> None:
         """Mark it for pruning."""
-        self.table.toggle_mark()
+        if self.meant_row() is not None:
+            self.table.toggle_mark()
 
     def action_prune(self) -> None:
         """Move checkpoints to the trash."""
@@ -196,6 +173,7 @@ class CheckpointsActions(BaseScreen):
         if not await self.ask_yes_no(title, prune_text(rows), "Move to the trash"):
             return
         names = [row.sidecar.file for row in rows]
+        self.pruned_here |= set(names)
         pruned = await self.tried(lambda: _prune(home, run_id, names))
         if pruned is not None:
             self.table.clear_marks()
@@ -214,6 +192,7 @@ class CheckpointsActions(BaseScreen):
             return
         restored = await self.tried(lambda: _restore(home, run_id))
         if restored:
+            self.pruned_here -= {path.name for path in restored}
             names = ", ".join(path.stem for path in restored[:3])
             more = f" and {len(restored) - 3} more" if len(restored) > 3 else ""
             self.tell(f"Restored: {names}{more}")
@@ -244,7 +223,7 @@ class CheckpointsActions(BaseScreen):
 
     def action_copy(self) -> None:
         """Copy path, SHA-256 or command, in turn."""
-        row = self.row
+        row = self.meant_row()
         if row is None:
             return
         command = f"heimdall-console checkpoints show {self.run_id} {row.sidecar.file}"

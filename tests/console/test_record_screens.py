@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 
 import heimdall_console.app
 from heimdall_console.app import HeimdallApp
-from heimdall_console.checkpoint_rows import checkpoint_rows
+from heimdall_console.checkpoint_rows import CheckpointRow, checkpoint_rows
 from heimdall_console.screens.checkpoints import CheckpointsScreen
 from heimdall_console.screens.dialogs.choice_picker import ChoicePicker
 from heimdall_console.screens.dialogs.error_page import ErrorPage
@@ -26,10 +26,11 @@ from heimdall_console.screens.models import ModelsScreen
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.map_view import MapView
 from heimdall_console.widgets.record_table import RecordTable
+from tests.console.recorded_home import held_lock
 from tests.console.records import evaluated, export_of, saved_run
 from tests.console.test_jobs import job_of, started
 from tests.console.test_models import PROOF, answer
-from training_core.contract.checkpoints import list_checkpoints
+from training_core.contract.checkpoints import list_checkpoints, sidecar_path
 from training_core.contract.errors import TrackingError
 from training_core.contract.jobs import (
     DownloadArguments,
@@ -39,6 +40,7 @@ from training_core.contract.jobs import (
     RegisterArguments,
     SetAliasArguments,
 )
+from training_core.contract.run_log import RunLogWriter
 
 
 class Console(HeimdallApp):
@@ -91,6 +93,10 @@ def shown(app: App[Any]) -> str:
     return app.export_screenshot().replace("&#160;", " ")
 
 
+def said(app: App[Any]) -> str:
+    return "\n".join(str(notification.message) for notification in app._notifications)
+
+
 async def typed(pilot: Pilot[Any], text: str) -> None:
     field = pilot.app.screen.query_one(Input)
     field.value = text
@@ -128,6 +134,7 @@ async def test_checkpoints_are_chosen_pruned_and_brought_back(isolated_home: Pat
         assert "2.0 kB will be free" in shown(app)
         await pilot.press("y")
         await until(pilot, lambda: len(screen.table.rows) == 3, "they are in the trash")
+        assert "removed" not in said(app), "who prunes is told so, not that something is missing"
         assert [s.epoch for s in list_checkpoints(run.checkpoints)] == [0, 2, 4]
         assert "trash: 2" in shown(app)
         await pilot.press("u")
@@ -186,6 +193,48 @@ async def test_checkpoints_are_chosen_pruned_and_brought_back(isolated_home: Pat
         await pilot.pause()
         assert app.current_mode == "evaluate"
         await pilot.press("escape")
+
+
+async def test_a_key_means_no_other_checkpoint_than_the_one_that_was_seen(
+    isolated_home: Path,
+) -> None:
+    """The training removes the one under the cursor: it is said, and the first key does nothing."""
+    run = saved_run(isolated_home, [3.0, 2.0, 1.0, 4.0, 5.0, 6.0, 7.0, 8.0], created=1.1e9)
+    with RunLogWriter(run.log_path) as log:
+        log.append("state", status="running")
+    app = Console(isolated_home)
+    with held_lock(run):
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await pilot.press("4")
+            screen = app.screen
+            assert isinstance(screen, CheckpointsScreen)
+            await until(pilot, lambda: len(screen.table.rows) == 8, "the newest run")
+            await until(pilot, lambda: any(not r.status.has_ended for r in app.runs or ()), "lives")
+
+            async def removed() -> tuple[CheckpointRow, CheckpointRow]:
+                before, left = screen.row, len(screen.table.rows) - 1
+                assert before is not None
+                sidecar_path(before.path).unlink()
+                before.path.unlink()
+                screen.read()
+                await until(pilot, lambda: len(screen.table.rows) == left, "it was removed")
+                assert screen.row is not None
+                assert f"{before.name} was removed by the training" in said(app)
+                return before, screen.row
+
+            await pilot.press("g", "j")
+            for key in "emdve":
+                _, other = await removed()
+                await pilot.press(key)
+                assert app.screen is screen, "nothing is asked of another checkpoint"
+                assert f"The cursor is on {other.name} now" in said(app)
+            assert app.asked == []
+            await pilot.press("e")
+            assert app.asked == [("export", ExportArguments(checkpoint=other.path))]
+            # Who moves the cursor sees where it is; what was pruned here is no news.
+            await removed()
+            await pilot.press("k", "e")
+            assert len(app.asked) == 2
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
