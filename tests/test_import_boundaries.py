@@ -13,6 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 TRAINING = {"torch", "pytorch_lightning", "torchmetrics"}
 PUBLISHING = {"mlflow", "onnx", "onnxruntime", "minio", "pandas"}
+SEARCH = {"optuna", "sqlalchemy"}
 ARRAYS = {"numpy", "scipy", "pyarrow", "pyproj", "sklearn"}
 
 IMPORT_ALL = """
@@ -66,7 +67,13 @@ def test_the_probe_sees_what_is_loaded() -> None:
 def test_no_module_of_the_console_loads_a_training_or_publishing_library() -> None:
     modules = modules_of("heimdall_console")
     assert len(modules) > 3
-    assert not loaded(IMPORT_ALL, modules) & (TRAINING | PUBLISHING)
+    assert not loaded(IMPORT_ALL, modules) & (TRAINING | PUBLISHING | SEARCH)
+
+
+def test_a_study_loads_no_training_or_publishing_library() -> None:
+    probe = IMPORT_ALL + "\nassert 'optuna' in sys.modules"
+    modules = ["optuna.samplers", "optuna.pruners", "optuna.storages"]
+    assert not loaded(probe, modules) & (TRAINING | PUBLISHING)
 
 
 def test_the_first_frame_waits_for_no_heavy_import() -> None:
@@ -111,6 +118,7 @@ def test_the_worker_starts_before_any_heavy_library_is_loaded() -> None:
         ["predict", "--help"],
         ["export", "--help"],
         ["evaluate", "--help"],
+        ["sweep", "--help"],
     ],
     ids=" ".join,
 )

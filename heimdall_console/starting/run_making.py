@@ -32,6 +32,8 @@ def make_run(
     name: str = "",
     parent: RunDir | None = None,
     layout: str | None = None,
+    sweep: str = "",
+    run_id: str = "",
 ) -> RunDir:
     """Make the directory of a new run; `launcher.start_run` then trains it.
 
@@ -42,6 +44,8 @@ def make_run(
         name: For people; the configured prefix and the time when empty.
         parent: Run that this one repeats with changes, which are recorded.
         layout: Text whose comments are kept instead of the file's.
+        sweep: Name of the sweep that it is a trial of.
+        run_id: An id that was chosen before, by `new_id`; a new one when empty.
 
     Raises:
         UsageError: No dataset is named.
@@ -58,7 +62,7 @@ def make_run(
     versions = installed_versions()
     commit, dirty = git.read()
     info = RunInfo(
-        id=new_id(now),
+        id=run_id or new_id(now),
         name=name or f"{config.run.name_prefix}-{stamp}",
         experiment=config.run.experiment,
         created=now,
@@ -72,6 +76,7 @@ def make_run(
         dataset_fingerprint=summary.fingerprint if summary else "",
         parent=parent.id if parent else "",
         changes=changes(load_config(parent.config_path), config) if parent else {},
+        sweep=sweep,
     )
     return create_run(home, info, content)
 

@@ -10,6 +10,8 @@ from training_core.contract.home import working_folder
 
 PUBLISHER = "training_core.publishing.publisher"
 """The module that publishes a run."""
+SWEEP_PUBLISHER = "training_core.publishing.sweep_publication"
+"""The module that publishes a sweep."""
 
 _started: list[subprocess.Popen[bytes]] = []
 """Kept while they live: Python complains of a process that runs on when its object is gone."""

@@ -56,6 +56,8 @@ class RunInfo:
     """Run that this one repeats or starts from."""
     changes: dict[str, list[Any]] = field(default_factory=dict)
     """Of a run that repeats another: dotted key → its value there and here."""
+    sweep: str = ""
+    """Name of the sweep that it is a trial of."""
 
     @classmethod
     def from_fields(cls, told: object) -> Self:
@@ -106,7 +108,7 @@ def _are_named_lists(value: object) -> bool:
 _INFO_NEEDED: Final = {"id", "name", "experiment", "created"}
 _INFO_TYPES: Final[dict[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("id", "name", "experiment", "host", "user", "git_commit"), _is_text),
-    **dict.fromkeys(("config_hash", "dataset_fingerprint", "parent"), _is_text),
+    **dict.fromkeys(("config_hash", "dataset_fingerprint", "parent", "sweep"), _is_text),
     "created": _is_number,
     "git_dirty": _is_switch,
     "command": _are_texts,

@@ -88,8 +88,12 @@ class MlflowStore:
                 client.search_experiments(max_results=1)
         return cls(client, uri, artifacts)
 
-    def find_run(self, run_id: str) -> str | None:
+    def find_run(self, run_id: str, *, tag: str = RUN_TAG) -> str | None:
         """MLflow's id of our run, in any experiment; the first where there are several.
+
+        Args:
+            run_id: Ours.
+            tag: Where it stands.
 
         Raises:
             TrackingError: The server refused or did not answer.
@@ -107,7 +111,7 @@ class MlflowStore:
                     break
             runs = self.client.search_runs(
                 experiments,
-                filter_string=f"tags.`{RUN_TAG}` = '{run_id}'",
+                filter_string=f"tags.`{tag}` = '{run_id}'",
                 order_by=["attributes.start_time ASC"],
                 max_results=1,
             )

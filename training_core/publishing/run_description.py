@@ -27,7 +27,7 @@ def run_tags(info: RunInfo, config: Config, parent: str = "") -> dict[str, str]:
     Args:
         info: What is known of it.
         config: Its configuration.
-        parent: MLflow's id of the run that it repeats or starts from, where that is published.
+        parent: MLflow's id of its sweep, or of the run that it repeats, where that is published.
     """
     versions = {f"heimdall.version.{name}": value for name, value in info.versions.items()}
     changes = {
@@ -45,6 +45,7 @@ def run_tags(info: RunInfo, config: Config, parent: str = "") -> dict[str, str]:
         "heimdall.config_hash": info.config_hash,
         "heimdall.dataset_fingerprint": info.dataset_fingerprint,
         "heimdall.parent": info.parent,
+        "heimdall.sweep": info.sweep,
         "mlflow.parentRunId": parent,
         "mlflow.user": info.user,
         "mlflow.source.name": " ".join(info.command) or "heimdall-console",

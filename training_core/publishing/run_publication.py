@@ -18,6 +18,7 @@ from training_core.publishing.mlflow_store import MlflowStore, RefusedError
 from training_core.publishing.publisher_state import PublisherState
 from training_core.publishing.run_artifacts import RunArtifacts
 from training_core.publishing.run_description import alert_tag, run_params, run_tags
+from training_core.publishing.sweep_publication import mlflow_parent
 from training_core.publishing.system_metrics import is_due, system_step, system_values
 
 _CHUNK_POINTS = 1000
@@ -113,8 +114,8 @@ class RunPublication:
         store, mlflow_run_id = self._connect(), self.state.mlflow_run_id
         if not self.state.described:
             store.log_params(mlflow_run_id, run_params(self.config))
-            parent = store.find_run(self.info.parent) if self.info.parent else None
-            store.set_tags(mlflow_run_id, run_tags(self.info, self.config, parent or ""))
+            parent = mlflow_parent(store, self.info, self.home)
+            store.set_tags(mlflow_run_id, run_tags(self.info, self.config, parent))
             self._artifacts.upload_description(store)
             self.state.described = True
         if self.state.final_status and not self.status.has_ended:

@@ -1,0 +1,1 @@
+"""Trying many configurations as runs, and keeping the best one."""
