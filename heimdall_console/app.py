@@ -209,12 +209,22 @@ class HeimdallApp(Navigation):
         always = self.with_keys("app", everywhere.ACTIONS) if isinstance(screen, BaseScreen) else ()
         actions = [a for a in (*screen.possible_actions(), *always) if a.name != "command_palette"]
 
-        async def do(action: "Action | None") -> None:
-            if action is not None:
-                is_own = hasattr(screen, f"action_{action.name}")
-                await self.run_action(action.name, default_namespace=screen if is_own else self)
+        elsewhere = self.actions_elsewhere(screen.NAME) if isinstance(screen, BaseScreen) else ()
 
-        self.push_screen(ActionPalette(actions), do)
+        async def do(found: "tuple[str, Action] | None") -> None:
+            if found is None:
+                return
+            mode, action = found
+            if mode:
+                # What it would be done to is chosen there, and not seen yet.
+                self.show(mode)
+                keys = f"{keys_text(action.keys)}  " if action.keys else ""
+                self.notify(f"{keys}{action.help}", markup=False)
+                return
+            is_own = hasattr(screen, f"action_{action.name}")
+            await self.run_action(action.name, default_namespace=screen if is_own else self)
+
+        self.push_screen(ActionPalette(actions, elsewhere), do)
 
     def action_hide_guide(self) -> None:
         """Say no more of the tour."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from textual.screen import Screen
 
+from heimdall_console.actions import everywhere
+from heimdall_console.actions.action import Action
 from heimdall_console.app_services import Services
 from heimdall_console.screens.base import BaseScreen
 
@@ -34,6 +36,7 @@ class Selection:
 class Navigation(Services):
     """The part of the app that knows which screens there are."""
 
+    readonly: bool
     selection: Selection
     _trail: list[str]
 
@@ -60,6 +63,15 @@ class Navigation(Services):
             self.switch_mode(mode)
         elif isinstance(self.screen, BaseScreen):
             self.screen.on_shown()
+
+    def actions_elsewhere(self, here: str) -> list[tuple[str, Action]]:
+        """What the other ones of the six screens do: the name of the screen, and the action."""
+        found: list[tuple[str, Action]] = []
+        for mode in everywhere.MODES:
+            if mode != here:
+                actions = import_module(f"heimdall_console.actions.{mode}").ACTIONS
+                found += [(mode, action) for action in self.with_keys(mode, actions)]
+        return [(mode, a) for mode, a in found if not (a.writes and self.readonly)]
 
     def go_back(self) -> None:
         """Show the screen before this one."""

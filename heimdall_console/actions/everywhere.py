@@ -81,7 +81,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         name="command_palette",
         title="all actions",
         keys="ctrl+p",
-        help="Find any action by typing a part of its name.",
+        help="Find any action by typing a part of its name; one of another screen leads there.",
         in_footer=True,
         priority=True,
     ),

@@ -22,7 +22,7 @@ from heimdall_console.actions import (
     runs,
     tracked_run,
 )
-from heimdall_console.actions.action import Action, key_text
+from heimdall_console.actions.action import Action, key_text, keys_text
 from heimdall_console.app import HeimdallApp
 from heimdall_console.screens.base import BaseScreen
 from heimdall_console.screens.checkpoints import CheckpointsScreen
@@ -273,9 +273,37 @@ async def test_the_palette_offers_every_possible_action(
             await pilot.press("ctrl+p")
             palette = app.screen
             assert isinstance(palette, ActionPalette)
-            offered = set(palette._actions.values())
+            offered = {action for mode, action in palette._actions.values() if not mode}
             assert offered == {*own, *everywhere.ACTIONS} - {PALETTE}
+            others = {(m, a) for m, a in palette._actions.values() if m}
+            assert others == {
+                (other, action)
+                for other, (actions, _) in PLACES.items()
+                if other in everywhere.MODES and other != mode
+                for action in actions
+                if not (readonly and action.writes)
+            }
             await pilot.press("escape")
+
+
+async def test_the_palette_leads_to_what_another_screen_does(isolated_home: Path) -> None:
+    app = HeimdallApp(isolated_home)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("ctrl+p", *"roll back")
+        palette = app.screen
+        assert isinstance(palette, ActionPalette)
+        assert palette.highlighted().startswith("Models: ")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.current_mode == "models"
+        (said,) = app._notifications
+        rollback = next(a for m, a in app.actions_elsewhere("runs") if a.name == "rollback")
+        assert said.message == f"{keys_text(rollback.keys)}  {rollback.help}"
+        # What can be done here stays in front of it.
+        await pilot.press("ctrl+p", *"models")
+        palette = app.screen
+        assert isinstance(palette, ActionPalette)
+        assert palette.highlighted() == "Models  (5 f5)"
 
 
 OF_SOME_RUNS = {"alerts", "traceback", "previous_run", "next_run"}

@@ -1,4 +1,4 @@
-"""The palette: every action that is possible here, found by words of its name or help."""
+"""The palette: every action, those that are possible here first, found by words of name or help."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,22 @@ from textual.app import ComposeResult
 from textual.widgets import Input, OptionList, Static
 
 from heimdall_console.actions.action import Action, keys_text
+from heimdall_console.actions.everywhere import MODES
 from heimdall_console.screens.dialogs.choice_picker import SearchedList
 
 _PROGRAM = "heimdall-console"
 
 
-class ActionPalette(SearchedList[Action]):
+Placed = tuple[str, Action]
+"""The screen that an action belongs to, empty for here, and the action."""
+
+
+class ActionPalette(SearchedList[Placed]):
     """Enter does the action; what it does, and its command, stands below the list.
 
     Args:
-        actions: Those of the screen first.
+        actions: What can be done here, the screen's own first.
+        elsewhere: What other screens do, with the name of each.
     """
 
     DEFAULT_CSS = """
@@ -27,10 +33,11 @@ class ActionPalette(SearchedList[Action]):
     }
     """
 
-    def __init__(self, actions: Sequence[Action]) -> None:
-        self._actions = {_label(action): action for action in reversed(actions)}
+    def __init__(self, actions: Sequence[Action], elsewhere: Sequence[Placed] = ()) -> None:
+        placed = [*(("", action) for action in actions), *elsewhere]
+        self._actions = {_label(*found): found for found in reversed(placed)}
         labels = list(reversed(self._actions))
-        choices = [(label, self._actions[label].help) for label in labels]
+        choices = [(label, self._actions[label][1].help) for label in labels]
         super().__init__("All actions", choices, "enter  do it    esc  leave")
         self._all = list(self._choices)
 
@@ -39,21 +46,26 @@ class ActionPalette(SearchedList[Action]):
         yield Static(id="about", markup=False)
 
     def show_found(self, text: str, highlighted: str = "") -> None:
-        """What holds the words in its title comes first."""
+        """What is done here comes first, and of that what holds the words in its title."""
         words = text.lower().split()
-        self._choices = sorted(
-            self._all, key=lambda choice: not all(word in choice[0].lower() for word in words)
-        )
+
+        def rank(choice: tuple[str, str]) -> tuple[bool, bool]:
+            label = choice[0]
+            is_elsewhere = bool(self._actions[label][0])
+            return is_elsewhere, not all(word in label.lower() for word in words)
+
+        self._choices = sorted(self._all, key=rank)
         super().show_found(text, highlighted)
         if not self.query_one("#found", OptionList).option_count:
             self.query_one("#about", Static).update("No action has these words")
 
     @on(OptionList.OptionHighlighted)
     def _explain(self) -> None:
-        action = self._actions.get(self.highlighted())
-        if action is None:
+        found = self._actions.get(self.highlighted())
+        if found is None:
             return
-        about = Text(action.help)
+        mode, action = found
+        about = Text(f"Goes to {MODES[mode]}: {action.help}" if mode else action.help)
         if action.command:
             about.append(f"\n$ {_PROGRAM} {action.command}")
         self.query_one("#about", Static).update(about)
@@ -67,6 +79,7 @@ class ActionPalette(SearchedList[Action]):
         self.dismiss(self._actions.get(event.option.id or ""))
 
 
-def _label(action: Action) -> str:
+def _label(mode: str, action: Action) -> str:
     title = action.title[:1].upper() + action.title[1:]
+    title = f"{MODES[mode]}: {action.title}" if mode else title
     return f"{title}  ({keys_text(action.keys)})" if action.keys else title

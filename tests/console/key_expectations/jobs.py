@@ -72,7 +72,7 @@ async def _(s: Session, key: str) -> None:
     path = jobs(s)._jobs[at_row(s, 0).key].path
     await s.press(key)
     palette = await s.gives(ActionPalette)
-    assert "cancel" in {action.name for action in palette._actions.values()}
+    assert "cancel" in {action.name for _, action in palette._actions.values()}
     await s.types("copy")
     await s.until(lambda: s.copied() == str(path), "what the action does")
 
