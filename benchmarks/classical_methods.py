@@ -116,11 +116,11 @@ def main() -> None:
             took = f"{time.monotonic() - began:.0f} s, {time.process_time() - used:.0f} s of CPU"
             print(f"{title}: {len(train):,} teach, {len(test):,} are judged; {took}")
             print(f"  {'meters':22s}{'median':>10s}{'mean':>10s}{'90 %':>10s}{'in 50 %':>8s}{'in 90 %':>8s}")  # fmt: skip
-            for name, method in found["methods"].items():
+            for name, method in found.told["methods"].items():
                 row(name.replace("_", " "), method["metrics"])
-            for name, bound in found["bounds"].items():
+            for name, bound in found.told["bounds"].items():
                 row(f"bound, {name}", bound)
-            for note in found["notes"]:
+            for note in found.told["notes"]:
                 print(f"  {note}")
         every_track_in_turn(stores["locards"])
 

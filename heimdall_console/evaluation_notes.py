@@ -3,6 +3,13 @@
 from typing import Any, Final
 
 from heimdall_console.checkpoint_text import Pair
+from heimdall_console.evaluation_spread import (
+    GROUPS,
+    calibration_groups,
+    comparison_text,
+    over_bound_texts,
+    resampled_text,
+)
 from heimdall_console.evaluations import Evaluation, split_text
 from heimdall_console.formatting import age, meters, number, percent, plain
 
@@ -24,6 +31,11 @@ def note_sections(evaluation: Evaluation, now: float) -> list[tuple[str, list[Pa
         sections.append(("", [(label, plain(text)) for label, text in parts if text]))
     if evaluation.warnings:
         sections.append(("beware", [("!", plain(text)) for text in evaluation.warnings]))
+    if comparison := comparison_text(result):
+        pairs = [("", comparison)]
+        if resampled := resampled_text(result):
+            pairs.append(("", resampled))
+        sections.append(("beside the best other", pairs))
     facts = [("model", plain(job.arguments.get("model", "")))]
     if result.get("version"):
         facts.append(("version", plain(result["version"])))
@@ -46,7 +58,15 @@ def note_sections(evaluation: Evaluation, now: float) -> list[tuple[str, list[Pa
     pairs = [(f"{n} % ellipse", f"holds {percent(v)}") for n, v in stated if v is not None]
     if isinstance(metrics.get("nll"), int | float):
         pairs.append(("likelihood", f"negative log {number(metrics['nll'])}"))
+    pairs += over_bound_texts(result)
     sections.append(("uncertainty", pairs))
+    for key, title in GROUPS:
+        held = [
+            (group, f"50 %: {half}, 90 %: {most}, {sessions} sessions")
+            for group, sessions, half, most in calibration_groups(result, key)
+        ]
+        if held:
+            sections.append((f"ellipses hold, by {title}", held))
     return sections
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from heimdall_console.evaluation_spread import ends_of, spread_text
 from heimdall_console.evaluation_text import bound_name, drawn_methods, name_of
 from heimdall_console.formatting import meters, percent, plain
 from heimdall_console.job_rows import JobRow
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 KIND: Final = "evaluate"
 MOST_WORST: Final = 50
-_STEP: Final = re.compile(r"step=(\d+)")
+_ERRORS: Final = ("median_m", "mean_m", "p90_m")
+_STEP: Final = re.compile(r"step=(\d{1,18})(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,25 @@ def model_name(model: str, run_names: Mapping[str, str] | None = None) -> str:
 def method_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
     """Each method with median, mean, 90 %, shares within 30, 50 and 100 m, coverage of 90 %.
 
+    Behind each of the three errors stands half of its 95 % interval, empty where it is not told.
     Below them the bounds: the rms errors that an unbiased estimator can reach.
     """
     rows = []
     for name, method in evaluation.methods.items():
         metrics = method["metrics"]
-        errors = [meters(_number(metrics.get(key))) for key in ("median_m", "mean_m", "p90_m")]
+        errors = []
+        for key in _ERRORS:
+            spread = spread_text(ends_of(evaluation.result, name, key))
+            errors += [meters(_number(metrics.get(key))), spread]
         shares = [
             percent(_number(metrics.get(key)))
             for key in ("within_30m", "within_50m", "within_100m", "coverage_90")
         ]
         rows.append((name_of(name), errors + shares))
     for name, bound in evaluation.bounds.items():
-        errors = [meters(_number(bound.get(key))) for key in ("median_m", "mean_m", "p90_m")]
+        errors = []
+        for key in _ERRORS:
+            errors += [meters(_number(bound.get(key))), ""]
         rows.append((bound_name(name), errors + [""] * 4))
     return rows
 

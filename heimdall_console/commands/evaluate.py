@@ -1,6 +1,7 @@
 """`evaluate`: a model's errors in meters, beside methods without a network."""
 
 import sys
+from pathlib import Path
 
 import typer
 
@@ -23,6 +24,7 @@ Examples:
 \b
   heimdall-console evaluate @last campus
   heimdall-console evaluate campus@champion campus --split val --json
+  heimdall-console evaluate @last campus --html campus.html
 """
 
 
@@ -43,6 +45,7 @@ def evaluate(
     quick: bool = typer.Option(
         False, "--quick", help="Leave out the methods that take more than a moment."
     ),
+    html: Path | None = typer.Option(None, help="Write a page with plots, for a browser."),
     tracking_uri: str = TRACKING_URI,
     storage_endpoint: str = STORAGE_ENDPOINT,
     bucket: str = BUCKET,
@@ -76,6 +79,7 @@ def evaluate(
             "split_name": split_name,
             "seed": seed,
             "quick": quick,
+            "html": html.absolute() if html else None,
             "tracking_uri": tracking_uri,
             "storage_endpoint": storage_endpoint,
             "bucket": bucket,

@@ -54,12 +54,15 @@ _EVALUATIONS: Final = (
 _METHODS: Final = (
     TableColumn("method", "method", shrinks=True),
     TableColumn("median", "median", is_right=True, style="strong"),
+    TableColumn("median_spread", "spread", is_right=True, drops=7, style="muted"),
     TableColumn("mean", "mean", is_right=True),
+    TableColumn("mean_spread", "spread", is_right=True, drops=1, style="muted"),
     TableColumn("p90", "90 %", is_right=True),
-    TableColumn("within30", "< 30 m", is_right=True, drops=1),
-    TableColumn("within50", "< 50 m", is_right=True, drops=2),
-    TableColumn("within100", "< 100 m", is_right=True, drops=3),
-    TableColumn("coverage", "90 % ellipse", is_right=True, drops=4),
+    TableColumn("p90_spread", "spread", is_right=True, drops=2, style="muted"),
+    TableColumn("within30", "< 30 m", is_right=True, drops=3),
+    TableColumn("within50", "< 50 m", is_right=True, drops=4),
+    TableColumn("within100", "< 100 m", is_right=True, drops=5),
+    TableColumn("coverage", "90 % ellipse", is_right=True, drops=6),
 )
 _SESSIONS: Final = (
     TableColumn("session", "worst sessions", shrinks=True),
@@ -255,9 +258,14 @@ class EvaluateScreen(EvaluateActions):
         self.query_one("#evaluate-note", Static).update(f"{note} ")
         shown = (job.id, job.status.value)
         is_same, self._shown = self._shown == shown, shown
+        sign = "+-" if self.console_app.ascii_only else "±"
         self.query_one("#evaluate-methods", RecordTable).show(
             [
-                TableRow(name, (name, *cells), {"method": "accent" if place == 0 else "cell"})
+                TableRow(
+                    name,
+                    (name, *(cell.replace("±", sign) for cell in cells)),
+                    {"method": "accent" if place == 0 else "cell"},
+                )
                 for place, (name, cells) in enumerate(method_rows(evaluation))
             ]
         )

@@ -190,7 +190,10 @@ def test_a_damaged_result_is_shown_as_far_as_it_makes_sense(isolated_home: Path)
         wrong = dict.fromkeys(("error_m", "session_id", "track", "receivers", "truth_m"), 7)
         told: tuple[Any, ...] = (wrong, {"error_m": [1.0, "x"], "receivers": ["y"]}, [])
         for positions in told:
-            damaged = {"methods": methods, "positions": positions, "coverage": 5, "split": []}
+            damaged = {
+                **{"methods": methods, "positions": positions, "coverage": 5, "split": []},
+                **{"intervals": positions, "calibration": told},
+            }
             row = finished(isolated_home, "evaluate", damaged)
             expected = "median -, 90 % " + ("2.00 m" if methods == {"network": odd} else "-")
             assert outcome_text(row) == expected
@@ -216,6 +219,6 @@ def test_bounds_stand_below_the_methods_and_only_the_best_curves_are_drawn(
     evaluation = read_evaluation(finished(isolated_home, "evaluate", told))
     *_, (name, cells) = method_rows(evaluation)
     assert name == "bound, power"
-    assert cells[:3] == ["2.50 m", "2.50 m", "-"]
+    assert cells[:6] == ["2.50 m", "", "2.50 m", "", "-", ""]
     assert len(method_rows(evaluation)) == len(medians) + 1
     assert list(error_quantiles(evaluation)) == ["network", "b", "c", "training centroid"]

@@ -4,6 +4,7 @@ from typing import Any
 
 from heimdall_console.check_text import check_lines, has_errors
 from heimdall_console.error_text import error_lines
+from heimdall_console.evaluation_spread import comparison_text
 from heimdall_console.evaluation_text import evaluation_lines
 from heimdall_console.exporting import export_lines
 from heimdall_console.formatting import cell_width
@@ -76,6 +77,65 @@ def test_an_evaluation_shows_every_method_and_warning() -> None:
 def test_an_evaluation_can_be_ascii() -> None:
     lines = evaluation_lines(evaluation(), "@last", NARROW, ascii_only=True)
     assert "\n".join(lines).replace("\u2026", "").isascii()
+
+
+def judged_with_intervals(low: float, high: float) -> dict[str, Any]:
+    told = evaluation()
+    of = {"median_m": [126.0, 138.6], "mean_m": [140.0, 180.0], "p90_m": [11_000.0, 41_000.0]}
+    told["intervals"] = {
+        "unit": "tracks[b]\x1b",
+        "blocks": 42,
+        "of": {"network": of},
+        "network_less_best": {
+            "method": "radio_map",
+            "median_m": (low + high) / 2,
+            "median_interval_m": [low, high],
+        },
+    }
+    told["bounds"]["power"]["error_over_bound"] = {"network": 1.52}
+    group = {"from": 2.0, "to": 4.0, "sessions": 60, "coverage_50": 0.41, "coverage_90": 0.83}
+    told["calibration"] = {
+        "by_receivers": [group, {**group, "from": 5.0, "to": 5.0}],
+        "by_distance_m": [{**group, "from": 12.0, "to": 340.0}, {"from": "x"}, 7],
+    }
+    told["split"]["warning"] = told["warnings"][0]
+    return told
+
+
+def test_an_evaluation_says_how_sure_its_numbers_are() -> None:
+    lines = evaluation_lines(judged_with_intervals(-21.0, -3.0), "@last", Terminal(width=120))
+    text = "\n".join(lines)
+    for part in (
+        "132.4 ±6.3 m",
+        "158.9 ±20 m",
+        "264.8 m ±15.0 km",
+        "the network is better than radio map: median by 12.0 m (3.00 m to 21.0 m)",
+        "95 % intervals, by drawing 42 tracks[b]\\x1b",
+        "power: median error 1.52 times the bound",
+        "2 to 4",
+        "12.0 m to 340.0 m",
+        "41.0 %",
+        "83.0 %",
+    ):
+        assert part in text
+    (leak,) = [row for row, line in enumerate(lines) if "[bold]leaks[/bold]" in line]
+    assert leak == 3, "beside the split, and said once"
+    narrow = evaluation_lines(judged_with_intervals(-21.0, -3.0), "@last", NARROW)
+    assert all(cell_width(line) <= 80 for line in narrow)
+    assert "132.4 ±6.3 m" in "\n".join(narrow)
+    plain = evaluation_lines(judged_with_intervals(2.0, 4.0), "@last", NARROW, ascii_only=True)
+    assert "132.4 +-6.3 m" in "\n".join(plain)
+    assert "the network is worse than radio map: median by 3.00 m" in "\n".join(plain)
+
+
+def test_a_difference_that_may_be_chance_is_called_none() -> None:
+    text = comparison_text(judged_with_intervals(-9.0, 1.0))
+    assert text == (
+        "no difference can be told between the network and radio map: median "
+        "-4.00 m (-9.00 m to +1.00 m)"
+    )
+    assert comparison_text({"intervals": {"network_less_best": None}}) == ""
+    assert comparison_text({"intervals": 5}) == ""
 
 
 def test_a_check_shows_the_worst_and_gives_a_verdict() -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,11 @@ def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint
     assert result["neighbors"] >= 1
     assert result["dropped_receivers"] == []
     bound = result["bounds"]["power"]
+    assert set(bound["error_over_bound"]) == set(methods)
+    told = np.array(result["positions"]["bound_m"]["power"], np.float64)
+    over = np.median(np.array(result["positions"]["error_m"]) / told)
+    assert bound["error_over_bound"]["network"] == pytest.approx(over, rel=0.01)
+    assert result["intervals"]["unit"] == "tracks"
     assert 0 < bound["median_m"] <= bound["p90_m"]
     assert "coverage_90" not in methods["training_centroid"]["metrics"]
     for method in methods.values():
@@ -190,6 +196,30 @@ def test_the_methods_without_a_network_stand_beside_it(dataset: Path, checkpoint
         assert curve == sorted(curve)
         assert curve[50] == pytest.approx(method["metrics"]["median_m"])
         assert curve[90] == pytest.approx(method["metrics"]["p90_m"])
+
+
+def test_intervals_and_calibration_are_told(dataset: Path, checkpoint: Path) -> None:
+    result = run(checkpoint, dataset)
+    intervals, rows = result["intervals"], result["split"]["rows"]
+    assert intervals["unit"] == "tracks"
+    assert intervals["blocks"] == len(set(result["positions"]["track"]))
+    assert set(intervals["of"]) == set(result["methods"])
+    for name, method in result["methods"].items():
+        for key, (low, high) in intervals["of"][name].items():
+            assert low < method["metrics"][key] < high
+    less = intervals["network_less_best"]
+    median = {name: method["metrics"]["median_m"] for name, method in result["methods"].items()}
+    assert less["method"] == min(QUICK, key=median.__getitem__)
+    assert less["median_m"] == pytest.approx(median["network"] - median[less["method"]])
+    # An untrained network is far worse, and that is no chance.
+    assert 0 < less["median_interval_m"][0] < less["median_m"] < less["median_interval_m"][1]
+    metrics = result["methods"]["network"]["metrics"]
+    for groups in result["calibration"].values():
+        assert sum(group["sessions"] for group in groups) == pytest.approx(rows, abs=5)
+        assert all(one["to"] <= two["from"] for one, two in pairwise(groups))
+        share = sum(group["coverage_90"] * group["sessions"] for group in groups) / rows
+        assert share == pytest.approx(metrics["coverage_90"], abs=0.02)
+    assert run(checkpoint, dataset)["intervals"] == intervals
 
 
 def test_an_exported_model_reaches_what_its_checkpoint_reaches(
@@ -252,6 +282,9 @@ def test_a_leaking_split_says_so_and_shows_it(dataset: Path, checkpoint: Path) -
     assert leaking["split"]["name"] == "random"
     assert leaking["leakage"]["test_share"] > 0.8 > honest["leakage"]["test_share"]
     assert leaking["trained_on_share"] > 0.3
+    assert leaking["warnings"][0] == leaking["split"]["warning"]
+    assert "within 30 m and 60 s of one that was trained on" in leaking["split"]["warning"]
+    assert honest["split"]["warning"] == ""
     assert any("leaks" in sentence for sentence in leaking["warnings"])
     assert any("was trained on" in sentence for sentence in leaking["warnings"])
 

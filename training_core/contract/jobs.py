@@ -180,6 +180,8 @@ class EvaluateArguments(ModelReference):
     """Seed of the split; what the model was trained with when None."""
     quick: bool = False
     """Leave out the methods without a network that take more than a moment."""
+    html: Path | None = None
+    """Where a copy of the page is written; the job's own directory has one in any case."""
 
 
 class PreflightArguments(JobArguments):

@@ -1,7 +1,8 @@
 """`evaluate`: a model's errors in meters beside methods without a network, on the same rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +11,18 @@ from numpy.typing import NDArray
 from training_core.contract.config import Config
 from training_core.contract.errors import DatasetError
 from training_core.contract.jobs import EvaluateArguments, Report, no_report
-from training_core.data.leakage import leakage
+from training_core.data.leakage import WITHIN_M, WITHIN_S, leakage
 from training_core.data.splits import Split, make_split
 from training_core.data.store import SessionStore, open_store
 from training_core.data.tables import MEASUREMENTS
+from training_core.models.metrics import position_errors
 from training_core.publishing.estimator import (
     Estimator,
     open_estimator,
     refuse_foreign_receivers,
 )
+from training_core.publishing.evaluation_calibration import calibration, error_over_bound
+from training_core.publishing.evaluation_intervals import told_intervals
 from training_core.publishing.evaluation_methods import (
     CDF_SHARES,
     finite,
@@ -26,6 +30,9 @@ from training_core.publishing.evaluation_methods import (
     judged_methods,
 )
 from training_core.publishing.evaluation_rows import coverage, session_rows
+
+_LEAKING_SHARE: Final = 0.2
+"""So many sessions beside a trained one are worth a warning, whatever the split is called."""
 
 
 def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[str, Any]:
@@ -42,13 +49,16 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
         * `model`, `registered_model` and `version` (empty and None for a file), `kind`,
           `run_id`, `hears_signal` (False for a no-signal control), `dataset`,
           `dataset_fingerprint`, `same_dataset` (as in training);
-        * `split`: name, part, seed, validation_split, test_split, note, leaking, `rows` that
-          are evaluated and `train_rows` that the baselines learn from;
+        * `split`: name, part, seed, validation_split, test_split, note, leaking, warning
+          (empty, or what leaks: the first of `warnings`), `rows` that are evaluated and `train_rows` that the baselines learn from;
         * `leakage`: shares as of `training_core.data.leakage`, None where there is none;
         * `trained_on_share`: share of the rows the model was trained on, None if unknown;
         * `methods`: by name (`network`, then those of `training_core.radio.methods` that the
           dataset allows) each with `metrics` and `cdf_m`, its errors at `cdf_share`;
-        * `bounds`: of the sessions' errors, as of `training_core.publishing.evaluation_methods`;
+        * `bounds`: of the sessions' errors, as of `training_core.publishing.evaluation_methods`,
+          each with `error_over_bound`, the median of that quotient by method;
+        * `intervals`: of the methods' errors, as of `training_core.publishing.evaluation_intervals`;
+        * `calibration`: as of `training_core.publishing.evaluation_calibration`;
         * `coverage`: pairs of the share that the network's ellipses should hold and the share
           of true positions that they do;
         * `positions`: single sessions, as of `training_core.publishing.evaluation_rows`;
@@ -85,11 +95,18 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
         sessions if estimator.hears_signal else _silenced(sessions), report
     )
     trained_on = _trained_on_share(estimator, store, rows)
+    near = leakage(store, chosen.split)
     warnings = _warnings(arguments, chosen, estimator, store, trained_on)
+    beside = _leak_warning(arguments.split, chosen.split, near)
+    warnings = ([beside] if beside else []) + warnings
     others = judged_methods(
         store, estimator.frame, chosen.split.train, rows, report, quick=arguments.quick
     )
-    warnings += others["notes"]
+    errors = {"network": position_errors(mean, target), **others.errors_m}
+    bounds = dict(others.told["bounds"])
+    for name, bound_m in others.bounds_m.items():
+        bounds[name] = {**bounds[name], "error_over_bound": error_over_bound(errors, bound_m)}
+    warnings += others.told["notes"]
     report("evaluating", len(rows), len(rows))
     return {
         "model": arguments.model,
@@ -106,18 +123,23 @@ def evaluate(arguments: EvaluateArguments, report: Report = no_report) -> dict[s
             "part": arguments.split,
             "note": chosen.split.note,
             "leaking": chosen.split.leaking,
+            "warning": beside,
             "rows": len(rows),
             "train_rows": len(chosen.split.train),
         },
-        "leakage": finite(leakage(store, chosen.split)),
+        "leakage": finite(near),
         "trained_on_share": trained_on,
-        "methods": {"network": judged(mean, covariance, target), **others["methods"]},
-        "bounds": others["bounds"],
+        "methods": {"network": judged(mean, covariance, target), **others.told["methods"]},
+        "bounds": bounds,
+        "intervals": told_intervals(store, rows, errors, chosen.recipe["seed"]),
         "cdf_share": list(CDF_SHARES),
         "coverage": coverage(mean, covariance, target),
-        "positions": session_rows(sessions, estimator.frame, mean, covariance, target),
-        "neighbors": others["neighbors"],
-        "dropped_receivers": others["dropped_receivers"],
+        "calibration": calibration(sessions, estimator.frame, mean, covariance, target),
+        "positions": session_rows(
+            sessions, estimator.frame, mean, covariance, target, others.bounds_m
+        ),
+        "neighbors": others.told["neighbors"],
+        "dropped_receivers": others.told["dropped_receivers"],
         "warnings": warnings,
     }
 
@@ -170,6 +192,21 @@ def _trained_on_share(
     return float(np.isin(rows, own.train).mean())
 
 
+def _leak_warning(part: str, split: Split, near: Mapping[str, float]) -> str:
+    """What says that a split leaks: its own word, or how near training lies; empty otherwise."""
+    share = near.get(f"{part}_share", np.nan)
+    measured = ""
+    if share >= _LEAKING_SHARE:
+        measured = (
+            f"{share:.0%} of these sessions lie within {WITHIN_M:g} m and {WITHIN_S:g} s of one "
+            "that was trained on"
+        )
+    if split.leaking:
+        more = f"; {measured}" if measured else ""
+        return f"This split says little about new places: {split.note}{more}."
+    return f"This split may say little about new places: {measured}." if measured else ""
+
+
 def _warnings(
     arguments: EvaluateArguments,
     chosen: _ChosenSplit,
@@ -180,8 +217,6 @@ def _warnings(
     warnings = []
     if not estimator.hears_signal:
         warnings.append("This is a no-signal control: the network was told of silence only.")
-    if chosen.split.leaking:
-        warnings.append(f"This split says little about new places: {chosen.split.note}.")
     if arguments.split == "train":
         warnings.append("Every method has seen these rows: the errors say nothing about new ones.")
     if estimator.dataset_fingerprint != store.fingerprint:

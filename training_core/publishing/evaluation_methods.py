@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,21 @@ Float64Array = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class JudgedMethods:
+    """What was found of the methods without a network."""
+
+    told: dict[str, Any]
+    """Plain JSON: `methods` by name, as `judged` gives them; `bounds` by what is measured (`power`,
+    `time`) with `median_m`, `mean_m` and `p90_m` of the sessions' rms bounds and `unbounded`, the
+    share of sessions whose geometry bounds nothing; `neighbors`, k; `dropped_receivers`, ids of
+    those whose floor moved; `notes`, sentences."""
+    errors_m: dict[str, Float64Array]
+    """Of single sessions, (rows,), by method."""
+    bounds_m: dict[str, Float64Array]
+    """Of single sessions, (rows,), by what is measured."""
+
+
 def judged_methods(
     store: SessionStore,
     frame: LocalFrame,
@@ -29,7 +45,7 @@ def judged_methods(
     report: Report,
     *,
     quick: bool = False,
-) -> dict[str, Any]:
+) -> JudgedMethods:
     """Learn from the training rows and judge the others with every method that applies.
 
     Args:
@@ -40,23 +56,19 @@ def judged_methods(
         report: told the method at work.
         quick: leave out those that take more than a moment.
 
-    Returns:
-        Plain JSON: `methods` by name, as `judged` gives them; `bounds` by what is measured
-        (`power`, `time`) with `median_m`, `mean_m` and `p90_m` of the sessions' rms bounds and
-        `unbounded`, the share of sessions whose geometry bounds nothing; `neighbors`, k;
-        `dropped_receivers`, ids of those whose floor moved; `notes`, sentences.
-
     Raises:
         DatasetError: training holds no row.
     """
     chosen: Collection[str] = QUICK if quick else METHODS
     results = run_methods(method_inputs(store, frame, train, rows), chosen, report)
     target = store.label_m(frame)[rows]
-    methods = {}
+    methods: dict[str, dict[str, Any]] = {}
+    errors: dict[str, Float64Array] = {}
     for name in METHODS:
         if name not in results.answers:
             continue
         answer = results.answers[name]
+        errors[name] = position_errors(answer.mean_m, target)
         methods[name] = judged(answer.mean_m, answer.covariance_m2, target)
         if answer.judged is not None:
             methods[name]["metrics"] |= _of_regions(*answer.judged(target))
@@ -68,13 +80,14 @@ def judged_methods(
             f"Left out of the methods without a network, because their floors moved since "
             f"training: {', '.join(dropped)}."
         )
-    return {
+    told = {
         "methods": methods,
         "bounds": {name: _of_bound(bound) for name, bound in results.bounds_m.items()},
         "neighbors": results.neighbors,
         "dropped_receivers": dropped,
         "notes": notes,
     }
+    return JudgedMethods(told, errors, dict(results.bounds_m))
 
 
 def judged(

@@ -1,5 +1,6 @@
 """Single sessions of an evaluation, thinned to what a map can show; the worst ones always."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from training_core.data.store import SessionStore
 from training_core.data.tables import float_column
 from training_core.models.metrics import position_errors, squared_mahalanobis
+from training_core.publishing.evaluation_calibration import receiver_counts
 from training_core.radio.geo import LocalFrame
 
 MOST_ROWS: Final = 5000
@@ -23,6 +25,7 @@ def session_rows(
     mean_m: Float64Array,
     covariance_m2: Float64Array | None,
     target_m: Float64Array,
+    bounds_m: Mapping[str, Float64Array],
 ) -> dict[str, Any]:
     """True and estimated positions of single sessions, and where receivers stand.
 
@@ -32,19 +35,18 @@ def session_rows(
         mean_m: (sessions, 2) estimates.
         covariance_m2: (sessions, 2, 2), or None.
         target_m: (sessions, 2) true positions.
+        bounds_m: By what is measured, (sessions,) each.
 
     Returns:
         Plain JSON, columns of equal length: `session_id`, `track`, `truth_m` and `estimate_m`
         (east, north), `covariance_m2` (east-east, east-north, north-north; empty without any),
-        `error_m`, `receivers` (how many heard it); beside them `receivers_m` (positions of fixed
+        `error_m`, `receivers` (how many heard it), `bound_m` (by what is measured); beside them `receivers_m` (positions of fixed
         receivers) and `of` (sessions that were judged: at most 5,000 are told, spread evenly
         over them, and the 50 worst).
     """
     errors = position_errors(mean_m, target_m)
     chosen = _chosen(errors)
     some = store.sessions.take(chosen)
-    heard = store.observations["session_id"].value_counts()
-    counts = {entry["values"]: entry["counts"] for entry in heard.to_pylist()}
     ids = [str(name) for name in some["session_id"].to_pylist()]
     flat = np.empty((0, 4)) if covariance_m2 is None else covariance_m2[chosen].reshape(-1, 4)
     return {
@@ -55,7 +57,8 @@ def session_rows(
         "estimate_m": _rounded(mean_m[chosen]),
         "covariance_m2": _rounded(flat[:, [0, 1, 3]]),
         "error_m": _rounded(errors[chosen]),
-        "receivers": [int(counts.get(name, 0)) for name in ids],
+        "receivers": receiver_counts(store)[chosen].tolist(),
+        "bound_m": {name: _rounded(bound[chosen]) for name, bound in bounds_m.items()},
         "receivers_m": _receivers(store, frame),
     }
 

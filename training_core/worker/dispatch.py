@@ -39,6 +39,8 @@ _FUNCTIONS: Final = {
     "preflight": "training_core.training.preflight:preflight",
     "overfit-batch": "training_core.training.overfit:overfit_batch",
 }
+_LEAVES: Final = {"evaluate": "training_core.publishing.evaluation_report:leave_report"}
+"""Kind of job → what makes files beside the result, and says of them what the result then tells."""
 _REPORT_INTERVAL_S = 0.1
 
 
@@ -58,11 +60,20 @@ def do_job(job: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
         _train(job, log, control, ending)
         return
     kind, arguments = job.read_job()
-    module, _, name = _FUNCTIONS[kind].partition(":")
     log.append("state", status="running")
-    function: JobFunction = getattr(importlib.import_module(module), name)
-    result = function(arguments, _reporter(log, control))
+    function: JobFunction = _imported(_FUNCTIONS[kind])
+    report = _reporter(log, control)
+    result = function(arguments, report)
+    if kind in _LEAVES:
+        # Files first: a result that names them is never without them.
+        result |= _imported(_LEAVES[kind])(job, arguments, result, report)
     write_atomic(job.result_path, orjson.dumps(result))
+
+
+def _imported(place: str) -> Callable[..., dict[str, Any]]:
+    module, _, name = place.partition(":")
+    found: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[str, Any]) -> None:
