@@ -189,3 +189,22 @@ def test_a_list_that_grows_is_kept_again(tmp_path: Path) -> None:
     preferences.set("live", "pins", pins)
     preferences.save()
     assert Preferences(path).get("live", "pins", []) == ["train/loss", "val/loss", "val/median_m"]
+
+
+@pytest.mark.parametrize("key", ["o", "question_mark", "ctrl+t", "ctrl+p"])
+async def test_one_line_one_column_and_back(isolated_home: Path, key: str) -> None:
+    app = console(isolated_home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+        for size in ((200, 1), (1, 60), (1, 1), (100, 30)):
+            await pilot.resize_terminal(*size)
+            # Pages cannot be turned where no line fits.
+            await pilot.press("pagedown")
+            await pilot.pause()
+            # A scroll bar of a whole screen comes and goes for ever where it takes the last line.
+            assert not any(s.show_vertical_scrollbar for s in app.screen_stack)
+            assert app.screen.styles.overflow_y == "hidden"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.current_mode == "runs"

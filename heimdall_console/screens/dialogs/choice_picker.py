@@ -123,7 +123,7 @@ class SearchedList(Dialog[Answer], Generic[Answer]):
     def action_move(self, how: str) -> None:
         """Move in the list."""
         options = self.query_one("#found", OptionList)
-        if not options.size.height:
+        if not options.scrollable_content_region.area:
             return  # One that is not drawn yet does not know its pages.
         getattr(options, f"action_{how}" if "page" in how else f"action_cursor_{how}")()
 
