@@ -10,6 +10,7 @@ from heimdall_console.evaluation_spread import (
     over_bound_texts,
     resampled_text,
 )
+from heimdall_console.evaluation_text import METHOD_NAMES
 from heimdall_console.evaluations import Evaluation, split_text
 from heimdall_console.formatting import age, meters, number, percent, plain
 
@@ -31,7 +32,7 @@ def note_sections(evaluation: Evaluation, now: float) -> list[tuple[str, list[Pa
         sections.append(("", [(label, plain(text)) for label, text in parts if text]))
     if evaluation.warnings:
         sections.append(("beware", [("!", plain(text)) for text in evaluation.warnings]))
-    if comparison := comparison_text(result):
+    if comparison := comparison_text(result, METHOD_NAMES):
         pairs = [("", comparison)]
         if resampled := resampled_text(result):
             pairs.append(("", resampled))

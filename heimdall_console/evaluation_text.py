@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from heimdall_console.charts.cdf import cdf_lines
 from heimdall_console.evaluation_spread import (
@@ -18,7 +18,8 @@ from heimdall_console.formatting import count, meters, percent, plain
 from heimdall_console.layout import Column, table_lines
 from heimdall_console.terminal import Terminal
 
-_NAMES = {"weighted_neighbors": "weighted nearest neighbors"}
+METHOD_NAMES: Final = {"weighted_neighbors": "weighted nearest neighbors"}
+"""Of methods that are not called by their own name."""
 _LEAST = "training_centroid"
 _CURVES = 4
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
@@ -44,7 +45,7 @@ def evaluation_lines(
     lines.append("")
     bounds: dict[str, dict[str, Any]] = result.get("bounds") or {}
     lines += _method_table(result, methods, bounds, terminal, ascii_only)
-    if comparison := comparison_text(result, _NAMES):
+    if comparison := comparison_text(result, METHOD_NAMES):
         lines += ["", f" {comparison}"]
     if resampled := resampled_text(result):
         lines += ["", f" {terminal.style(resampled, 'dim')}"]
@@ -70,7 +71,7 @@ def evaluation_lines(
 
 def name_of(method: str) -> str:
     """A method's name for people."""
-    return _NAMES.get(method, plain(method).replace("_", " "))
+    return METHOD_NAMES.get(method, plain(method).replace("_", " "))
 
 
 def bound_name(measured: str) -> str:

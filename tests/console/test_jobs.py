@@ -222,3 +222,42 @@ def test_bounds_stand_below_the_methods_and_only_the_best_curves_are_drawn(
     assert cells[:6] == ["2.50 m", "", "2.50 m", "", "-", ""]
     assert len(method_rows(evaluation)) == len(medians) + 1
     assert list(error_quantiles(evaluation)) == ["network", "b", "c", "training centroid"]
+
+
+def test_intervals_stand_behind_the_errors_and_coverage_among_the_notes(
+    isolated_home: Path,
+) -> None:
+    metrics = {"median_m": 61.5, "mean_m": 70.0, "p90_m": 108.0}
+    group = {"from": 3.0, "to": 5.0, "sessions": 40, "coverage_50": 0.5, "coverage_90": 0.85}
+    told = {
+        "methods": {
+            name: {"metrics": metrics, "cdf_m": []} for name in ("network", "weighted_neighbors")
+        },
+        "bounds": {"power": {"median_m": 40.0, "error_over_bound": {"network": 1.5}}},
+        "calibration": {"by_receivers": [group], "by_distance_m": []},
+        "intervals": {
+            "unit": "tracks",
+            "blocks": 31,
+            "of": {"network": {"median_m": [57.0, 66.0], "p90_m": [90.0, 130.0]}},
+            "network_less_best": {
+                **{"method": "weighted_neighbors", "median_m": 1.0},
+                "median_interval_m": [-4.0, 6.0],
+            },
+        },
+    }
+    evaluation = read_evaluation(finished(isolated_home, "evaluate", told))
+    rows = dict(method_rows(evaluation))
+    assert rows["network"][:6] == ["61.5 m", "±4.5 m", "70.0 m", "", "108.0 m", "±20 m"]
+    assert rows["weighted nearest neighbors"][:6] == ["61.5 m", "", "70.0 m", "", "108.0 m", ""]
+    notes = dict(note_sections(evaluation, 0.0))
+    said = [text for _, text in notes["beside the best other"]]
+    assert said == [
+        "no difference can be told between the network and weighted nearest neighbors: "
+        "median +1.00 m (-4.00 m to +6.00 m)",
+        "95 % intervals, by drawing 31 tracks",
+    ]
+    assert ("power", "1.50 times the bound") in notes["uncertainty"]
+    assert notes["ellipses hold, by receivers"] == [
+        ("3 to 5", "50 %: 50.0 %, 90 %: 85.0 %, 40 sessions")
+    ]
+    assert "ellipses hold, by nearest receiver" not in notes
