@@ -19,7 +19,9 @@ from training_core.contract.jobs import (
     ExportArguments,
     RegisterArguments,
     SynthArguments,
+    create_job,
 )
+from training_core.contract.run_log import RunLogWriter
 from training_core.data.features import observation_arrays
 from training_core.data.splits import make_split
 from training_core.data.store import SessionStore, open_store, write_store
@@ -37,6 +39,8 @@ from training_core.publishing.jobs import export, register
 from training_core.publishing.model_metadata import ModelMetadata
 from training_core.publishing.onnx_export import export_onnx
 from training_core.radio.methods import METHODS, QUICK
+from training_core.training.control import StopControl
+from training_core.worker.dispatch import do_job
 
 SPLIT = {"name": "track", "validation_split": 0.2, "test_split": 0.25, "seed": 5}
 
@@ -265,6 +269,25 @@ def test_a_registered_model_is_found_by_its_alias(
     assert result["same_dataset"]
     with pytest.raises(TrackingError, match="campus@nobody"):
         evaluate(EvaluateArguments(model="campus@nobody", dataset=dataset))
+
+
+def test_a_job_leaves_its_page_beside_its_result(
+    home: Path, tmp_path: Path, dataset: Path, exported: Path
+) -> None:
+    arguments = EvaluateArguments(
+        model=str(exported), dataset=dataset, quick=True, html=tmp_path / "mine.html"
+    )
+    job = create_job(home, "evaluate", arguments)
+    with RunLogWriter(job.log_path) as log:
+        do_job(job, log, StopControl(), {})
+    result = job.read_result()
+    page = Path(result["page"])
+    assert page == job.path / "report.html"
+    assert page.read_bytes() == (tmp_path / "mine.html").read_bytes()
+    text = page.read_text("utf-8")
+    assert "model.onnx on campus" in text
+    assert f"{result['split']['rows']:,} test sessions" in text
+    assert (result["mlflow_run_id"], result["not_logged"]) == ("", "")
 
 
 def test_an_unreadable_model_is_refused(tmp_path: Path, dataset: Path) -> None:
