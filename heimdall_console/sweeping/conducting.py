@@ -127,6 +127,7 @@ def _give_out(search: Search, display: Display, workers: int) -> bool:
                 return True
             display.tick(look_at(search, workers))
             time.sleep(_POLL_S)
+        display.tick(look_at(search, workers))
     return False
 
 
@@ -160,7 +161,9 @@ def _say_end(
         more = {"name": opened.info.name, "path": str(directory.path), "best_config": best}
         print_json({"kind": "summary", **told, **more, "exit_code": code}, indent=False)
         return
-    counts = summary.trials
+    # What of ours has not ended waits for the next call; other machines may be at work.
+    names = {} if opened.info.storage else {"running": "to go on with"}
+    counts = {names.get(name, name): count for name, count in summary.trials.items()}
     pairs = [
         ("sweep", f"{plain(opened.info.name)}  {summary.status}"),
         ("why", plain(summary.reason)),

@@ -1,8 +1,9 @@
 """What a run that has ended means for its trial."""
 
+import math
 from dataclasses import dataclass
 
-from heimdall_console.sweeping.study import Outcome, is_finite
+from heimdall_console.sweeping.study import Outcome
 from heimdall_console.sweeping.trial_run import TrialRun
 from training_core.contract.errors import ExitCode
 from training_core.contract.run_status import RunStatus
@@ -27,7 +28,7 @@ def verdict(trial: TrialRun, *, is_pruned: bool, is_interrupted: bool) -> Verdic
     """
     status, reason = trial.status, trial.progress.reason
     if status is RunStatus.FINISHED:
-        if is_finite(trial.value):
+        if trial.value is not None and math.isfinite(trial.value):
             return Verdict("complete", trial.value)
         return Verdict("failed", reason=f"No validation told {trial.progress.monitor}")
     if trial.progress.exit_code == ExitCode.DIVERGED:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import math
 import random
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -287,11 +286,6 @@ def without_password(url: str) -> str:
     if not at:
         return url
     return f"{head}{separator}{person.partition(':')[0]}@{place}"
-
-
-def is_finite(value: float | None) -> bool:
-    """Whether a value can rank a trial."""
-    return value is not None and math.isfinite(value)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from heimdall_console.gpu_occupancy import Gpu
@@ -180,6 +181,24 @@ def test_people_read_what_was_found_and_what_to_type_next(isolated_home: Path) -
     assert "trial 0 begins as" in answer.stdout
     assert "2 of 2 trials" in answer.stdout
     assert f"heimdall-console run --config {sweep.directory.best_path}" in answer.stdout
+
+
+def test_a_terminal_shows_what_runs_until_ctrl_c(isolated_home: Path) -> None:
+    sweep = FakeSweep(isolated_home, ENDLESS)
+    command = [word for word in sweep.command("--trials", "1") if word != "--json"]
+    terminal = pexpect.spawn(
+        command[0], command[1:], dimensions=(24, 100), encoding="utf-8", timeout=TIMEOUT_S
+    )
+    terminal.expect("0 of 1 trials")
+    terminal.expect(r"running +\d+/100000")
+    terminal.expect(r"optimizer\.learning_rate 0\.\d+")
+    terminal.sendintr()
+    terminal.expect("stopping the runs with a checkpoint")
+    terminal.expect("1 to go on with")
+    terminal.expect("heimdall-console sweep --name rates --trials 1")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 4
 
 
 def test_runs_side_by_side_get_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
