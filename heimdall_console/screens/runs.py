@@ -40,6 +40,7 @@ class RunsScreen(RunsActions, RunsChoices, RunsReading, FirstRun):
     """Runs, their filter, their order, and what is known of the one under the cursor."""
 
     NAME = "runs"
+    AUTO_FOCUS = "#runs-table"  # not the filter: a digit soon after would stand in it
     ACTIONS = ACTIONS
     CSS_PATH = "runs.tcss"
     ABOUT: ClassVar[str] = (

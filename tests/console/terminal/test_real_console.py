@@ -81,6 +81,15 @@ def test_options_before_a_command_reach_its_console(recorded_home: RecordedHome)
         assert bytes(console.received).isascii()
 
 
+def test_a_digit_right_behind_another_is_no_filter(recorded_home: RecordedHome) -> None:
+    with RealConsole("attach", recorded_home.ids["running"], size=(120, 40)) as console:
+        console.wait("train/loss")
+        console.press("1")
+        console.press("2")
+        console.wait("preset", "the screen Configure")
+        console.leave()
+
+
 def test_hostile_text_is_shown_and_not_obeyed(recorded_home: RecordedHome) -> None:
     with RealConsole("attach", recorded_home.ids["hostile"], size=(120, 40)) as console:
         console.wait(is_complete("Live"))
