@@ -51,14 +51,15 @@ _EVALUATIONS: Final = (
     TableColumn("p90", "90 %", is_right=True, drops=2),
     TableColumn("when", "when", drops=1, style="muted"),
 )
+# Intervals have no title: their sign says what they are, and where none is told they take no room.
 _METHODS: Final = (
     TableColumn("method", "method", shrinks=True),
     TableColumn("median", "median", is_right=True, style="strong"),
-    TableColumn("median_spread", "spread", is_right=True, drops=7, style="muted"),
+    TableColumn("median_spread", "", is_right=True, drops=7, style="muted"),
     TableColumn("mean", "mean", is_right=True),
-    TableColumn("mean_spread", "spread", is_right=True, drops=1, style="muted"),
+    TableColumn("mean_spread", "", is_right=True, drops=1, style="muted"),
     TableColumn("p90", "90 %", is_right=True),
-    TableColumn("p90_spread", "spread", is_right=True, drops=2, style="muted"),
+    TableColumn("p90_spread", "", is_right=True, drops=2, style="muted"),
     TableColumn("within30", "< 30 m", is_right=True, drops=3),
     TableColumn("within50", "< 50 m", is_right=True, drops=4),
     TableColumn("within100", "< 100 m", is_right=True, drops=5),
