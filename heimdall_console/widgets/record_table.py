@@ -223,7 +223,9 @@ class RecordTable(LineTable):
 
     def fit_columns(self) -> None:
         """Choose the columns that fit, and their widths."""
-        room = self.scrollable_content_region.width or self.size.width
+        # The scroll bar comes or goes after this: what is beneath it would be cut.
+        is_scrolled = self.size.height <= len(self._rows)
+        room = self.size.width - (self.styles.scrollbar_size_vertical if is_scrolled else 0)
         titles = [self._title(column) for column in self._columns]
         self._placed = place_columns(self._columns, titles, self._rows, room)
         self.virtual_size = Size(room, len(self._rows) + 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -25,6 +25,7 @@ from heimdall_console.screens.jobs import JobsPanel
 from heimdall_console.screens.models import ModelsScreen
 from heimdall_console.widgets.detail_pane import DetailPane
 from heimdall_console.widgets.map_view import MapView
+from heimdall_console.widgets.record_layout import TableColumn, TableRow
 from heimdall_console.widgets.record_table import RecordTable
 from tests.console.recorded_home import held_lock
 from tests.console.records import evaluated, export_of, saved_run
@@ -41,6 +42,7 @@ from training_core.contract.jobs import (
     SetAliasArguments,
 )
 from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus
 
 
 class Console(HeimdallApp):
@@ -380,6 +382,55 @@ async def test_an_evaluation_is_shown_whole_and_a_new_one_asked_for(isolated_hom
         assert isinstance(arguments, EvaluateArguments)
         assert arguments.split == "test"
         assert arguments.model.endswith("epoch=000-step=0000010.ckpt")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_table_of_methods_has_the_rows_that_it_needs(
+    isolated_home: Path, size: tuple[int, int]
+) -> None:
+    """Nine methods are all seen, and no row is empty above them."""
+    job = evaluated(isolated_home, "campus@champion")
+    result = job.read_result()
+    result["methods"] |= {f"m{n}": result["methods"]["network"] for n in range(2, 9)}
+    job.result_path.write_bytes(orjson.dumps(result))
+    app = Console(isolated_home)
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("6")
+        screen = app.screen
+        assert isinstance(screen, EvaluateScreen)
+        methods = screen.query_one("#evaluate-methods", RecordTable)
+        await until(pilot, lambda: len(methods.rows) == 9, "the methods")
+        await until(pilot, lambda: methods.size.height == 10, "a row for each, and the titles")
+        if size[0] < 120:
+            assert screen.table.size.height == 2, "no empty rows above it"
+
+
+async def test_a_table_that_begins_to_scroll_cuts_no_number() -> None:
+    """The scroll bar takes a cell: the columns make room for it, whenever it comes."""
+    columns = (
+        TableColumn("method", "method", shrinks=True),
+        TableColumn("coverage", "90 % ellipse", is_right=True),
+    )
+    table = RecordTable(columns, has_cursor=False)
+
+    class Bare(App[None]):
+        def get_theme_variable_defaults(self) -> dict[str, str]:
+            states = {f"state-{status}": "white" for status in RunStatus}
+            return {"muted": "white", **states}
+
+        def compose(self) -> ComposeResult:
+            yield table
+
+    app = Bare()
+    async with app.run_test(size=(30, 5)) as pilot:
+        for number in (3, 9, 4, 8):
+            rows = [TableRow(str(n), (f"a long name of {n} " * 2, "89.9 %"), {}) for n in range(9)]
+            table.show(rows[:number])
+            await pilot.pause()
+            room = table.scrollable_content_region.width
+            assert room == (30 if number < 5 else 29)
+            lines = [table.render_line(y).text for y in range(2)]
+            assert [line[:room].split()[-2:] for line in lines] == [["%", "ellipse"], ["89.9", "%"]]
 
 
 async def test_the_jobs_panel_follows_cancels_and_explains(isolated_home: Path) -> None:
