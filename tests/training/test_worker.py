@@ -67,7 +67,8 @@ def test_a_run_on_sessions_finishes_and_is_judged_in_meters(make_run: MakeRun) -
 
     assert finished(run) == 0, run.output_path.read_text()
 
-    assert [r["status"] for r in records(run, "state")] == ["starting", "running", "finished"]
+    states = [r["status"] for r in records(run, "state")]
+    assert states == ["starting", "running", "running", "finished"], "it trains, then is judged"
     assert run_status(run) is RunStatus.FINISHED
     steps = [r["step"] for r in records(run, "metrics") if "train/loss" in r["values"]]
     assert steps == list(range(1, steps[-1] + 1))

@@ -43,7 +43,10 @@ class StopCommand(_Command):
 
     name: Literal["stop"] = "stop"
     when: Literal["now", "epoch"] = "now"
-    """At the next place that can be resumed from, or after this epoch and its validation."""
+    """At the next place that can be resumed from, or after this epoch and its validation.
+
+    Once the training is over, `now` leaves out the rest of the results; `epoch` is refused.
+    """
 
 
 class CheckpointCommand(_Command):

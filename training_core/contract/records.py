@@ -31,7 +31,8 @@ FIELDS: Final[dict[Kind, dict[str, str]]] = {
         "reason": "why, for a person",
         "exit_code": "of the worker, on the last state",
         "error": "the parts of the error that ended the run",
-        "summary": "of a training, on the last state: step, epoch, epochs, monitor, best, metrics",
+        "summary": "of a training that is over: step, epoch, epochs, total_steps, monitor, best, "
+        "metrics",
     },
     "metrics": {
         "step": "optimizer steps completed",

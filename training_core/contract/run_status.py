@@ -62,6 +62,11 @@ def is_end(record: Record) -> bool:
         return False
 
 
+def is_making_results(record: Record) -> bool:
+    """Whether a `state` record says that the training is over, and is evaluated and exported."""
+    return record.get("status") == RunStatus.RUNNING and isinstance(record.get("summary"), dict)
+
+
 def recorded_state(run: RunDir) -> str | None:
     """Status of the last `state` record of a run's log."""
     return status_of(read_tail(run.log_path, from_byte=0).state)

@@ -1,12 +1,16 @@
 """The commands that viewers sent to a run, and the records that answer them."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from training_core.contract.commands import Asked, Command, StopCommand, waiting_commands
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import RunLogWriter
 from training_core.training.control import StopControl
 
+_NO_EPOCH: Final = (
+    "The training is over; it is being evaluated and exported: stop now would leave out what is "
+    "not done yet"
+)
 Outcome = Literal["accepted", "done", "refused"]
 
 
@@ -59,11 +63,13 @@ class CommandInbox:
             self._stuck.add(asked.path.name)
 
     def obey_stop_only(self, control: StopControl) -> None:
-        """After the training: ask for the end where that is wanted, refuse the rest."""
+        """After the training: ask for the end where it is wanted now, refuse the rest."""
         for command_id, command in self.take():
-            if isinstance(command, StopCommand):
+            if isinstance(command, StopCommand) and command.when == "now":
                 control.request_stop()
                 self.answer(command_id, command, "done")
+            elif isinstance(command, StopCommand):
+                self.answer(command_id, command, "refused", _NO_EPOCH)
             else:
                 self.answer(command_id, command, "refused", "The training has ended")
 

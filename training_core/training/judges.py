@@ -1,8 +1,11 @@
 """What decides something by every validation of a run."""
 
+from collections.abc import Iterable
+
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EarlyStopping
 
+from training_core.contract.checkpoints import CheckpointSidecar
 from training_core.contract.config import Config
 from training_core.training.optimization import PlateauSchedule
 
@@ -31,3 +34,35 @@ def validation_judges(config: Config, *, has_own_schedule: bool) -> list[pl.Call
             )
         )
     return judges
+
+
+def early_stopping_reason(
+    judges: Iterable[pl.Callback],
+    *,
+    epochs: int,
+    validate_every_n_epochs: int,
+    best: CheckpointSidecar | None,
+) -> str:
+    """Why early stopping ended a training, for a person; empty where it did not.
+
+    Args:
+        judges: Of `validation_judges`.
+        epochs: Planned epochs: a training that did them all ended by itself.
+        validate_every_n_epochs: Epochs between validations.
+        best: The best checkpoint.
+    """
+    stopper = next((judge for judge in judges if isinstance(judge, EarlyStopping)), None)
+    if stopper is None or stopper.wait_count < stopper.patience:
+        return ""
+    if stopper.stopped_epoch + 1 >= epochs:
+        return ""
+    moved = "fallen" if stopper.mode == "min" else "risen"
+    least = f" by {abs(stopper.min_delta):g}" if stopper.min_delta else ""
+    text = (
+        f"early stopping: {stopper.monitor} has not {moved}{least} for "
+        f"{stopper.wait_count * validate_every_n_epochs} epochs"
+    )
+    value = best.metrics.get(stopper.monitor) if best is not None else None
+    if best is None or value is None:
+        return text
+    return f"{text} (best {value:.4g} at epoch {best.epoch + 1})"

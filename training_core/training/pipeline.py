@@ -22,6 +22,7 @@ from training_core.contract.home import ensure_folder
 from training_core.contract.resume_request import ResumeRequest
 from training_core.contract.run_dir import RunDir, RunInfo
 from training_core.contract.run_log import RunLogWriter
+from training_core.contract.run_status import RunStatus
 from training_core.models.own_module import own_data, own_module
 from training_core.models.registry import network_from_spec
 from training_core.models.restore import (
@@ -41,7 +42,7 @@ from training_core.training.devices import lost_rank, refuse_absent_device
 from training_core.training.examples import initialize, network_spec_and_examples
 from training_core.training.hooks import RunHooks
 from training_core.training.inbox import CommandInbox
-from training_core.training.judges import validation_judges
+from training_core.training.judges import early_stopping_reason, validation_judges
 from training_core.training.lit_module import PositionModule, refuse_unknown_monitor
 from training_core.training.memory import one_step, out_of_memory
 from training_core.training.recording import MetricsRecorder
@@ -85,10 +86,14 @@ class TrainingPipeline:
         self.data: pl.LightningDataModule
         self.module: pl.LightningModule
         self.trainer: pl.Trainer
+        self.judges: list[Callback]
+        self.recorder: MetricsRecorder
         self.keeper: CheckpointKeeper
         self.inbox = CommandInbox(run, log)
         self.activity = Activity()
         self.has_trained = False
+        self.ended_early = ""
+        """Why early stopping ended the training; empty where it did not."""
 
     def run(self) -> None:
         """Do all of it.
@@ -153,7 +158,9 @@ class TrainingPipeline:
         beat = Beat(self.inbox.take, self.control)
         files = AtomicCheckpointIO()
         training_time = TrainingTime(config.trainer.max_minutes)
-        recorder = MetricsRecorder(self.log, self._session_ids(), beat, self.control, training_time)
+        self.recorder = recorder = MetricsRecorder(
+            self.log, self._session_ids(), beat, self.control, training_time
+        )
         ensure_folder(checkpoint_folder(self.run_dir, config.checkpoint.directory))
         self.keeper = CheckpointKeeper(
             self.run_dir, config.checkpoint, self.log, recorder, files, self._origin()
@@ -169,7 +176,8 @@ class TrainingPipeline:
         )
         # Those that judge a validation come before the one that saves: its checkpoint holds
         # their state.
-        judges = [*validation_judges(config, has_own_schedule=self.spec is not None), self.keeper]
+        self.judges = validation_judges(config, has_own_schedule=self.spec is not None)
+        judges = [*self.judges, self.keeper]
         parts: list[Callback] = [BatchSeeder(config.run.seed), recorder, *judges, steering]
         parts.append(ActivityMeter(self.activity, self.keeper.folder))
         epochs = config.trainer.epochs
@@ -250,6 +258,18 @@ class TrainingPipeline:
                 unharmed="The metrics are in the run's log",
                 action="Free some space or make the folder writable, and run again",
             )
+        self.ended_early = early_stopping_reason(
+            self.judges,
+            epochs=self.trainer.max_epochs or 0,
+            validate_every_n_epochs=self.config.trainer.validate_every_n_epochs,
+            best=self.keeper.chosen(),
+        )
+        self.log.append(
+            "state",
+            status=RunStatus.RUNNING,
+            reason=self.ended_early or "the training is over",
+            summary=self.summary(),
+        )
 
     def batch_that_fits(self, error: torch.OutOfMemoryError) -> OutOfMemoryError:
         """The error for a person after a step that did not fit, with the batch size that does."""
@@ -284,6 +304,7 @@ class TrainingPipeline:
             "step": self.trainer.global_step,
             "epoch": self.trainer.current_epoch,
             "epochs": self.trainer.max_epochs,
+            "total_steps": self.recorder.total_steps,
             "monitor": monitor,
             "best": best.model_dump()["metrics"].get(monitor) if best else None,
             "metrics": best.model_dump()["metrics"] if best else {},

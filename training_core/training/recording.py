@@ -62,6 +62,8 @@ class MetricsRecorder(RunPart):
         self._rows: list[Tensor] = []
         self._step = 0
         self._recorded: dict[str, int] = {}
+        self.total_steps: int | None = None
+        """Planned optimizer steps; None before the training and where they are not known."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say that training begins and how much there is to do."""
@@ -171,12 +173,13 @@ class MetricsRecorder(RunPart):
 
     def _report(self, trainer: pl.Trainer) -> None:
         total = trainer.estimated_stepping_batches
+        self.total_steps = int(total) if math.isfinite(total) else None
         left_s = self._time.left_s(time.monotonic(), trainer.global_step, total)
         self._log.append(
             "task",
             name="train",
             done=trainer.global_step,
-            total=int(total) if math.isfinite(total) else None,
+            total=self.total_steps,
             epoch=trainer.current_epoch,
             epochs=trainer.max_epochs,
             remaining_s=None if left_s is None else round(left_s, 1),

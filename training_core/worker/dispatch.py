@@ -104,6 +104,8 @@ def _train(run: JobDir, log: RunLogWriter, control: StopControl, ending: dict[st
             pipeline.run()
     finally:
         ending["summary"] = pipeline.summary()
+        if pipeline.ended_early:
+            ending["reason"] = pipeline.ended_early
         if is_first:
             pipeline.inbox.refuse_all("The run has ended")
 
