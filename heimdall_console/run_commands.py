@@ -189,7 +189,8 @@ def _is_saved(run: RunDir) -> bool:
 def at_the_end(command_id: str, command: Command, status: RunStatus) -> Answer:
     """What a run that has ended meanwhile answers: who wanted it to stop has got it."""
     if isinstance(command, StopCommand):
-        return Answer(command_id, command, "done", f"The run has ended: {status.value}")
+        itself = " by itself" if status is RunStatus.FINISHED else ""
+        return Answer(command_id, command, "done", f"The run has ended{itself}: {status.value}")
     return Answer(command_id, command, "refused", f"The run ended before: {status.value}")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from heimdall_console.formatting import duration, metric, percent, plain
 from heimdall_console.status_text import STATUS_STYLES
+from heimdall_console.task_text import task_share, task_text
 from training_core.contract.run_status import RunStatus
 
 if TYPE_CHECKING:
@@ -61,12 +62,19 @@ def header_line(
         status=status.value if view.is_loaded else "reading",
         glyph="" if ascii_only or not view.is_loaded else glyph,
         about=plain(view.experiment),
-        share=view.history.progress.share_done if view.is_loaded else view.loaded_share,
+        share=_share(view),
         figures=tuple(_figures(view)),
         end=text.encode("ascii", "replace").decode() if ascii_only else text,
         style=style,
         is_current=is_current,
     )
+
+
+def _share(view: "RunView") -> float | None:
+    progress = view.history.progress
+    if not view.is_loaded:
+        return view.loaded_share
+    return task_share(progress) if progress.is_making_results else progress.share_done
 
 
 def _figures(view: "RunView") -> Sequence[str]:
@@ -77,14 +85,13 @@ def _figures(view: "RunView") -> Sequence[str]:
         waits = progress.status == RunStatus.QUEUED
         return ["waits for its turn" if waits else "prepared: nobody has started it"]
     parts = []
-    if progress.task is not None:
-        name, done, total = progress.task
-        parts.append(plain(f"{name} {done:,}/{total:,}" if total else f"{name} {done:,}"))
+    if task := task_text(progress):
+        parts.append(task)
     if progress.epochs or progress.epoch:
         of = f"/{progress.epochs}" if progress.epochs else ""
         parts.append(f"epoch {progress.epoch_number}{of}")
     parts.append(f"step {progress.step:,}")
-    if view.status is RunStatus.RUNNING:
+    if view.status is RunStatus.RUNNING and not progress.is_making_results:
         rate, left = progress.steps_per_s, progress.remaining_s
         if left is not None:
             parts.append(f"ETA {duration(left)}")
@@ -110,6 +117,8 @@ def _end_text(view: "RunView") -> str:
     parts = []
     if progress.epochs:
         parts.append(f"epoch {progress.epoch_number}/{progress.epochs}")
+    if view.status is RunStatus.FINISHED and reason:
+        parts.append(reason)
     parts.append(f"step {progress.step:,}")
     is_one_session = (progress.started or 0.0) - view.history.timeline.started_s < _ONE_SESSION_S
     if progress.started is not None and progress.ended is not None and is_one_session:
@@ -120,7 +129,7 @@ def _end_text(view: "RunView") -> str:
         value = metric(view.monitor, float(series.pyramid.values[position]))
         epoch = int(series.places.epochs[position]) + 1
         parts.append(f"best {plain(view.monitor)} {value} at epoch {epoch}")
-    if reason:
+    if reason and view.status is not RunStatus.FINISHED:
         parts.append(reason)
     return "   ".join(parts)
 

@@ -18,6 +18,7 @@ from training_core.contract.run_dir import RunDir, RunInfo, is_run_id
 from training_core.contract.run_status import (
     RunStatus,
     derive_status,
+    is_making_results,
     status_of,
     status_with_lock,
 )
@@ -58,6 +59,8 @@ class RunSummary:
     """Share of the planned steps that are done; None where it is not known."""
     remaining_s: float | None = None
     """Seconds of training left, as a worker that trains says; None where it does not."""
+    is_making_results: bool = False
+    """Whether the training is over and the run is evaluated and exported."""
     ended: float | None = None
     """When its end was written, or a crashed run its last record; seconds since 1970."""
     reason: str = ""
@@ -172,7 +175,9 @@ class _Watched:
         said = said if isinstance(said, dict) else {}
         best = _said_best(said) or self._saved.best()
         task = self._tail.task or {}
-        done, total = _whole(task.get("done")), _whole(task.get("total"))
+        done = _first(_whole(said.get("step")), _whole(task.get("done")))
+        total = _first(_whole(said.get("total_steps")), _whole(task.get("total")))
+        is_over = self._state is not None and is_making_results(self._state)
         step, epoch = _whole(said.get("step")), _whole(said.get("epoch"))
         ended = None
         if status is RunStatus.CRASHED:
@@ -190,7 +195,8 @@ class _Watched:
             epoch=_first(epoch, _whole(task.get("epoch")), best.last_epoch),
             epochs=_first(_whole(said.get("epochs")), _whole(task.get("epochs"))),
             share_done=min(1.0, done / total) if done is not None and total else None,
-            remaining_s=seconds_left(task) if status is RunStatus.RUNNING else None,
+            remaining_s=seconds_left(task) if status is RunStatus.RUNNING and not is_over else None,
+            is_making_results=is_over and not status.has_ended,
             ended=ended,
             reason=str((self._state or {}).get("reason") or "") if status.has_ended else "",
         )

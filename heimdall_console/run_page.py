@@ -21,6 +21,7 @@ from heimdall_console.hardware_text import hardware_text
 from heimdall_console.layout import Column, pair_lines, table_lines
 from heimdall_console.run_facts import RunFacts
 from heimdall_console.status_text import STATUS_STYLES
+from heimdall_console.task_text import task_text
 from heimdall_console.terminal import Terminal
 from training_core.contract.run_status import RunStatus
 
@@ -103,13 +104,14 @@ def _state_pairs(facts: RunFacts) -> Iterator[Pair]:
 
 def _reached(facts: RunFacts) -> str:
     progress = facts.progress
-    texts = []
+    task = task_text(progress) if progress.is_making_results and not facts.status.has_ended else ""
+    texts = [task] if task else []
     if progress.epochs:
-        texts.append(f"epoch {min(progress.epoch + 1, progress.epochs)}/{progress.epochs}")
+        texts.append(f"epoch {progress.epoch_number}/{progress.epochs}")
     if progress.step:
         total = f" of {count(progress.total_steps)}" if progress.total_steps else ""
         texts.append(f"step {count(progress.step)}{total}")
-    if progress.share_done is not None:
+    if progress.share_done is not None and not task:
         texts.append(f"{100 * progress.share_done:.0f} %")
     if facts.status is RunStatus.RUNNING:
         if progress.steps_per_s is not None:

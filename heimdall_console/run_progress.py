@@ -11,7 +11,7 @@ from heimdall_console.epochs import epoch_number
 from training_core.contract.errors import HeimdallError
 from training_core.contract.records import decode_number
 from training_core.contract.run_log import PIECE_BYTES, RunLogReader
-from training_core.contract.run_status import is_end
+from training_core.contract.run_status import is_end, is_making_results
 
 if TYPE_CHECKING:
     from training_core.contract.config import Config
@@ -48,6 +48,8 @@ class RunProgress:
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     task: tuple[str, int, int | None] | None = None
     """What is being done beside the training: name, done, total."""
+    is_making_results: bool = False
+    """Whether the training is over and the run is evaluated and exported."""
     findings: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Task that is over → what came of it, where that was told."""
     hardware: dict[str, Any] | None = None
@@ -105,9 +107,8 @@ class RunProgress:
     @property
     def epoch_number(self) -> int:
         """The epoch that it is at, or ended in, counted from 1."""
-        return epoch_number(
-            self.epoch, self.epochs, self.share_done, has_ended=self.exit_code is not None
-        )
+        is_over = self.exit_code is not None or self.is_making_results
+        return epoch_number(self.epoch, self.epochs, self.share_done, has_ended=is_over)
 
     @property
     def test(self) -> dict[str, float]:
@@ -153,6 +154,7 @@ class RunProgress:
         self.status = str(record.get("status", ""))
         self.reason = str(record.get("reason", "") or "")
         self.error = record.get("error") if isinstance(record.get("error"), dict) else None
+        self.is_making_results = is_making_results(record)
         code = record.get("exit_code")
         self.exit_code = code if isinstance(code, int) else None
         # A run that was cancelled in the queue has an end and no beginning.

@@ -52,6 +52,7 @@ class RunRow:
         "eta_s",
         "experiment",
         "host",
+        "is_making_results",
         "key",
         "metrics",
         "mlflow_id",
@@ -85,6 +86,7 @@ class RunRow:
         self.user = ""
         self.host = ""
         self.reason = ""
+        self.is_making_results = False
         self.step: int | None = None
         self.epoch: int | None = None
         self.epochs: int | None = None
@@ -117,7 +119,8 @@ class RunRow:
         """The epoch that it is at, or ended in, counted from 1."""
         if self.epoch is None:
             return None
-        return epoch_number(self.epoch, self.epochs, self.share_done, has_ended=not self.is_live)
+        is_over = self.is_making_results or not self.is_live
+        return epoch_number(self.epoch, self.epochs, self.share_done, has_ended=is_over)
 
     def took_s(self, now_s: float) -> float | None:
         """From its making to its end, or to now while it lives."""
@@ -286,6 +289,7 @@ def _fill_local(row: RunRow, run: "RunSummary") -> None:
     row.user, row.host, row.reason = info.user, info.host, run.reason
     row.step, row.epoch, row.epochs = run.step, run.epoch, run.epochs
     row.share_done, row.eta_s = run.share_done, run.remaining_s
+    row.is_making_results = run.is_making_results
     row.monitor, row.best, row.at_best = run.monitor, run.best, run.metrics
     row.parent_run_id = info.parent
 

@@ -26,6 +26,7 @@ from heimdall_console.hardware_text import hardware_text
 from heimdall_console.publishing_state import read_publishing
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import STATUS_STYLES
+from heimdall_console.task_text import task_share, task_text
 from heimdall_console.terminal import Style
 from training_core.contract.run_dir import RunDir
 from training_core.contract.run_log import Record
@@ -208,7 +209,8 @@ class LiveDisplay:
         epoch = f"epoch {progress.epoch_number}"
         if progress.epochs:
             epoch += f"/{progress.epochs}"
-        share = progress.share_done
+        is_over = progress.is_making_results
+        share = task_share(progress) if is_over else progress.share_done
         label = "" if share is None else f"{100 * share:3.0f} %"
         bar_width = max(10, width - len(epoch) - len(label) - 6)
         bar = ProgressBar(
@@ -227,8 +229,8 @@ class LiveDisplay:
             facts.append(f"{number(progress.steps_per_s, 3)} steps/s")
         if progress.remaining_s is not None and (share or 0) < 1:
             facts.append(f"about {duration(progress.remaining_s)} left")
-        if progress.task is not None:
-            facts.append(_task_text(progress.task))
+        if task := task_text(progress):
+            facts.insert(0 if is_over else len(facts), task)
         text = shortened(" " + "   ".join(facts), width)
         return [row, Text(text, style="dim")]
 
@@ -297,8 +299,3 @@ class LiveDisplay:
         if isinstance(size_bytes, int):
             line.append(f"   {size(size_bytes)}")
         return [Text(), self._cut(line)]
-
-
-def _task_text(task: tuple[str, int, int | None]) -> str:
-    name, done, total = task
-    return f"{plain(name)} {count(done)}/{count(total)}" if total else f"{plain(name)} …"

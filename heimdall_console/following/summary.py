@@ -15,6 +15,7 @@ from training_core.contract.errors import ExitCode
 from training_core.contract.home import working_folder
 from training_core.contract.records import decode_number
 from training_core.contract.run_dir import RunDir, RunInfo
+from training_core.contract.run_status import RunStatus
 
 _ERRORS = (("median_m", "median"), ("mean_m", "mean"), ("p90_m", "90 %"))
 
@@ -85,7 +86,8 @@ def exported(run: RunDir, progress: RunProgress) -> list[Path]:
 def _facts(
     run: RunDir, progress: RunProgress, publishing: PublishingState
 ) -> list[tuple[str, str]]:
-    facts = [("best", _best_text(progress))]
+    why = progress.reason if progress.status == RunStatus.FINISHED else ""
+    facts = [("because", plain(why)), ("best", _best_text(progress))]
     facts += _test_rows(progress)
     checkpoint = best_checkpoint(progress)
     if checkpoint:

@@ -18,6 +18,7 @@ from heimdall_console.queue import waiting
 from heimdall_console.run_index import RunIndex, RunSummary
 from heimdall_console.run_progress import RunProgress
 from heimdall_console.status_text import best_text, status_text
+from heimdall_console.task_text import task_share
 from heimdall_console.terminal import Terminal
 from training_core.contract.config_file import load_config
 from training_core.contract.errors import HeimdallError
@@ -212,7 +213,7 @@ def watch_lines(runs: Sequence[WatchedRun], terminal: Terminal, height: int) -> 
 def _row(run: WatchedRun, terminal: Terminal) -> list[str]:
     progress = run.progress
     left = "" if run.has_ended or progress.remaining_s is None else duration(progress.remaining_s)
-    share = progress.share_done
+    share = task_share(progress) if progress.is_making_results else progress.share_done
     alert = "! " if progress.alerts and not run.has_ended else ""
     cells = [status_text(run.status, terminal), run.run.id]
     if terminal.width >= _WIDTH_FOR_NAMES:

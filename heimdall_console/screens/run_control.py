@@ -30,7 +30,9 @@ async def stop(screen: "BaseScreen", run_id: str) -> None:
         ):
             await _cancel(screen, run_id)
         return
-    how = await screen.app.push_screen_wait(StopRun(_name(screen, run_id)))
+    how = await screen.app.push_screen_wait(
+        StopRun(_name(screen, run_id), is_making_results=_is_making_results(screen, run_id))
+    )
     if how == "kill":
         await _kill(screen, run_id)
     elif how in ("epoch", "now"):
@@ -194,6 +196,12 @@ def _known_status(screen: "BaseScreen", run_id: str) -> str:
     """The status as the list of runs has it; empty before the first look."""
     known = screen.console_app.runs or ()
     return next((run.status.value for run in known if run.info.id == run_id), "")
+
+
+def _is_making_results(screen: "BaseScreen", run_id: str) -> bool:
+    """Whether its training is over, as the list of runs has it."""
+    known = screen.console_app.runs or ()
+    return any(run.info.id == run_id and run.is_making_results for run in known)
 
 
 def _name(screen: "BaseScreen", run_id: str) -> str:

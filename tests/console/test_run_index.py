@@ -13,6 +13,7 @@ from textual.message_pump import MessagePump
 
 from heimdall_console import run_index
 from heimdall_console.run_index import RunIndex, RunSummary, list_runs
+from heimdall_console.run_rows import RunRows
 from heimdall_console.sources.run import RunRead, RunSource, RunView
 from training_core.contract.checkpoints import CheckpointSidecar, write_sidecar
 from training_core.contract.errors import UsageError
@@ -134,6 +135,33 @@ def test_only_a_run_that_trains_has_time_left(
     assert index.refresh()[0].remaining_s == 12.5
     worker.write("paused")
     assert index.refresh()[0].remaining_s is None
+
+
+def test_a_run_whose_results_are_made_keeps_its_epochs_and_has_no_time_left(
+    isolated_home: Path, live: Callable[[RunDir], LiveWorker]
+) -> None:
+    run = made(isolated_home, 1)
+    worker = live(run)
+    worker.write("running")
+    summary = {"step": 704, "epoch": 32, "epochs": 200, "total_steps": 4400}
+    with RunLogWriter(run.log_path) as log:
+        log.append("task", name="train", done=704, total=4400, epoch=32, epochs=200, remaining_s=9)
+        log.append("state", status="running", reason="early stopping: …", summary=summary)
+        # The report of the training is out of what a list of runs reads.
+        for place in range(300):
+            log.append("task", name="radio map, the receivers of the campus", done=place, total=300)
+    index = RunIndex(isolated_home)
+    (found,) = index.refresh()
+    assert found.is_making_results
+    assert (found.epochs, found.share_done, found.remaining_s) == (200, 0.16, None)
+    rows = RunRows()
+    rows.take_local([found])
+    assert rows.rows[run.id].epochs_done == 32
+    end(run, "finished", summary=summary)
+    (found,) = index.refresh()
+    assert not found.is_making_results
+    rows.take_local([found])
+    assert rows.rows[run.id].epochs_done == 32
 
 
 def test_the_last_state_of_a_training_says_what_it_reached(isolated_home: Path) -> None:

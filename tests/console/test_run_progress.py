@@ -3,6 +3,7 @@
 from typing import Any
 
 from heimdall_console.run_progress import RunProgress
+from heimdall_console.task_text import task_share, task_text
 
 
 def record(kind: str, t: float = 0.0, **fields: Any) -> dict[str, Any]:
@@ -98,6 +99,31 @@ def test_an_ended_run_counts_the_epoch_that_it_ended_in() -> None:
     progress = RunProgress()
     progress.take([record("task", name="train", done=80, total=200, epoch=4, epochs=10)])
     assert progress.epoch_number == 5, "it goes on"
+
+
+def test_once_the_training_is_over_its_results_are_what_is_done() -> None:
+    progress = RunProgress()
+    training = {"name": "train", "total": 4400, "epoch": 32, "epochs": 200, "remaining_s": 186.0}
+    progress.take([record("task", t=100.0 + n, done=600 + n, **training) for n in range(105)])
+    steps_per_s = progress.steps_per_s
+    assert steps_per_s == 1.0
+    over = {"step": 704, "epoch": 32, "epochs": 200}
+    progress.take([record("state", t=210.0, status="running", reason="over", summary=over)])
+    assert progress.is_making_results
+    assert progress.epoch_number == 32, "the records count the epochs that are over"
+    assert progress.remaining_s is None
+    assert progress.steps_per_s is None
+    assert (task_text(progress), task_share(progress)) == ("evaluating and exporting", None)
+    for name, done, total, text, share in (
+        ("evaluating", 0, 300, "evaluating 0/300", 0.0),
+        ("strongest receiver", 0, None, "evaluating: strongest receiver", None),
+        ("radio map", 120, 300, "evaluating: radio map 120/300", 0.4),
+        ("export", 0, 1, "exporting", 0.0),
+    ):
+        progress.take([record("task", name=name, done=done, total=total)])
+        assert (task_text(progress), task_share(progress)) == (text, share)
+    progress.take([record("state", t=250.0, status="starting")])
+    assert not progress.is_making_results, "it was resumed"
 
 
 def test_a_resumed_run_goes_on_from_its_checkpoint() -> None:

@@ -1,4 +1,4 @@
-"""How a run is to end: three ways, each explained."""
+"""How a run is to end: the ways that there are, each explained."""
 
 from typing import ClassVar, Final, Literal
 
@@ -36,6 +36,20 @@ _WAYS: Final[tuple[tuple[Way, str, str, str], ...]] = (
         "At once; what it trained since the last checkpoint is lost.",
     ),
 )
+_WAYS_AFTER_TRAINING: Final[tuple[tuple[Way, str, str, str], ...]] = (
+    (
+        "now",
+        "n",
+        "Now, without the rest of its results",
+        "Checkpoints stay; what is not evaluated and exported yet is left out.",
+    ),
+    (
+        "kill",
+        "k",
+        "Kill (then enter)",
+        "At once; the checkpoints stay.",
+    ),
+)
 
 
 class StopRun(Dialog[Way]):
@@ -43,6 +57,7 @@ class StopRun(Dialog[Way]):
 
     Args:
         run_name: What is stopped.
+        is_making_results: Whether its training is over: there is no epoch to wait for.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,16 +71,21 @@ class StopRun(Dialog[Way]):
     }
     """
 
-    def __init__(self, run_name: str) -> None:
+    def __init__(self, run_name: str, *, is_making_results: bool = False) -> None:
         super().__init__()
+        self._is_making_results = is_making_results
+        self._ways = _WAYS_AFTER_TRAINING if is_making_results else _WAYS
         self._run_name = plain(run_name)
 
     def compose(self) -> ComposeResult:
-        """The three ways and the keys."""
+        """The ways and the keys."""
         with Vertical(classes="dialog") as box:
             box.border_title = Text(f"Stop {self._run_name}?").markup
-            yield Choices(*(Option(_way_text(k, t, says), id=w) for w, k, t, says in _WAYS))
-            keys = "e n  do so at once    enter  the marked one    esc  let it run on"
+            if self._is_making_results:
+                yield Static("The training is over; it is being evaluated and exported.")
+            yield Choices(*(Option(_way_text(k, t, says), id=w) for w, k, t, says in self._ways))
+            at_once = "n  does" if self._is_making_results else "e n  do"
+            keys = f"{at_once} so at once    enter  the marked one    esc  let it run on"
             yield Static(Text(keys), classes="dialog--hint")
 
     def on_mount(self) -> None:
@@ -78,13 +98,19 @@ class StopRun(Dialog[Way]):
     def _stop_so(self, event: OptionList.OptionSelected) -> None:
         self.action_choose(event.option.id or "")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the ways that there are."""
+        if action == "choose":
+            return parameters[0] in [way for way, *_ in self._ways]
+        return super().check_action(action, parameters)
+
     def action_choose(self, way: str) -> None:
         """Answer."""
-        self.dismiss(next(known for known, *_ in _WAYS if known == way))
+        self.dismiss(next(known for known, *_ in self._ways if known == way))
 
     def action_point_at_kill(self) -> None:
         """Point at the last way; enter takes it."""
-        self.query_one(OptionList).highlighted = len(_WAYS) - 1
+        self.query_one(OptionList).highlighted = len(self._ways) - 1
 
 
 def _way_text(key: str, title: str, says: str) -> Text:
