@@ -44,7 +44,7 @@ def flat_of_text(text: str) -> dict[str, Any]:
     """The same of TOML text; the defaults where it does not parse."""
     try:
         return flat_of(parse_toml(text))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except tomllib.TOMLDecodeError:
         return flat_of({})
 
 

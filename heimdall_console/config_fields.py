@@ -155,7 +155,7 @@ def _toml_key(key: str) -> str:
 def _parsed(literal: str) -> Any:
     try:
         return parse_toml(f"value = {literal}").get("value")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except tomllib.TOMLDecodeError:
         return None
 
 

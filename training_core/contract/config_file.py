@@ -91,8 +91,6 @@ def parse_source(text: str, file: str = "") -> ConfigSource:
     """
     try:
         values = parse_toml(text)
-    except RecursionError as error:
-        raise ConfigError([ConfigProblem("", "is nested too deeply", file)]) from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1

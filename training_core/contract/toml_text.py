@@ -13,4 +13,4 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise tomllib.TOMLDecodeError("It nests too deeply") from None
+        raise tomllib.TOMLDecodeError("nested too deeply") from None
