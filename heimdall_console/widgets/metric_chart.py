@@ -1,6 +1,7 @@
 """One metric, or several runs' values of it, as a chart with its name and last value above."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from heimdall_console.charts.plot_area import PlotArea
     from heimdall_console.charts.ranges import Range
 
+_LEAST_FOR_TREND: Final = 34
+"""Narrower charts need the room for their names."""
 _ZOOM_STEP: Final = 0.8
 _PAN_SHARE: Final = 0.2
 
@@ -153,7 +156,10 @@ class MetricChart(Chart):
 
     def draw_above(self, sheet: Sheet) -> None:
         """Write what stands above the chart."""
-        draw_header(sheet, self.header, is_focused=self.has_focus, ascii_only=self.ascii_only)
+        header = self.header
+        if sheet.columns < _LEAST_FOR_TREND:
+            header = replace(header, trend="")
+        draw_header(sheet, header, is_focused=self.has_focus, ascii_only=self.ascii_only)
 
     def draw(self, columns: int, rows: int) -> Picture:
         """Header and chart."""

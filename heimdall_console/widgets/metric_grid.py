@@ -1,7 +1,6 @@
 """Charts beside and below one another, as many as a person wants, the rest on further pages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from textual.containers import Grid
@@ -12,8 +11,6 @@ from heimdall_console.widgets.metric_chart import MetricChart
 
 MOST: Final = 6
 _LEAST_COLUMNS, _LEAST_ROWS = 20, 4
-_LEAST_FOR_TREND: Final = 34
-"""Narrower charts need the room for their names."""
 _GOOD_COLUMNS, _GOOD_ROWS, _GOOD_COUNT = 38, 9, 3
 
 
@@ -131,10 +128,8 @@ class MetricGrid(Grid):
                 self.call_after_refresh(self._draw_missing)
             for chart, name in zip(charts, names, strict=False):
                 made = self._content(name)
-                is_narrow = 0 < chart.size.width < _LEAST_FOR_TREND
-                header = replace(made.header, trend="") if is_narrow else made.header
-                if not chart.is_showing(made.curves, made.view, header):
-                    chart.show(made.curves, made.view, header=header)
+                if not chart.is_showing(made.curves, made.view, made.header):
+                    chart.show(made.curves, made.view, header=made.header)
 
     def _draw_missing(self) -> None:
         for chart in self.charts:

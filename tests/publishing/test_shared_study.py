@@ -1,5 +1,7 @@
 """A study in PostgreSQL that several machines share."""
 
+from sqlalchemy import create_engine, text
+
 from heimdall_console.sweeping.space import Dimension
 from heimdall_console.sweeping.study import open_study, sample
 
@@ -7,7 +9,13 @@ RATE = Dimension("optimizer.learning_rate", ("optimizer.learning_rate",), 1e-4, 
 
 
 def test_two_machines_give_out_the_trials_of_one_study(postgresql_uri: str) -> None:
-    here, there = (open_study(postgresql_uri, "rates", "max", name) for name in ("a", "b"))
+    # MLflow, too, keeps the version of its tables as `alembic_version`: each needs a database.
+    engine = create_engine(postgresql_uri, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE sweeps"))
+    engine.dispose()
+    own_uri = postgresql_uri.replace("/postgres?", "/sweeps?")
+    here, there = (open_study(own_uri, "rates", "max", name) for name in ("a", "b"))
     here.join("first", (RATE,))
     there.join("second", (RATE,))
     assert there.sweep_id == "first"
