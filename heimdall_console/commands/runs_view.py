@@ -79,10 +79,8 @@ def list_all(
     put_away = archived_runs(home)
     text = " ".join(query or [])
     selection = RunSelection(text, every, put_away) if text.strip() else None
-    if archived or (selection and selection.asks_for_archived):
-        hidden: frozenset[str] = frozenset()
-    else:
-        hidden = put_away
+    shows_archived = archived or (selection is not None and selection.asks_for_archived)
+    hidden = frozenset() if shows_archived else put_away
     runs = [
         run
         for run in every

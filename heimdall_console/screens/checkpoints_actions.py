@@ -1,5 +1,6 @@
 """What can be done with checkpoints, each after its question."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,13 @@ class CheckpointsActions(CheckpointsBase):
     sort_id = "step"
     is_descending = True
 
+    @abstractmethod
     def read(self) -> None:
         """Read the checkpoints again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_names(self) -> list[tuple[str, str]]:
         """Id of every run with its name and state."""
-        raise NotImplementedError
 
     # Runs.
 

@@ -1,5 +1,6 @@
 """Which checkpoint a key means, also after the training has removed the one under the cursor."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from heimdall_console.checkpoint_list import CheckpointList
@@ -23,9 +24,9 @@ class CheckpointsBase(BaseScreen):
         """What is said of that one."""
 
     @property
+    @abstractmethod
     def table(self) -> RecordTable:
         """The checkpoints."""
-        raise NotImplementedError
 
     @property
     def run_id(self) -> str:

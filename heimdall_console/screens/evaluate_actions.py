@@ -1,5 +1,6 @@
 """What can be done with evaluations: begin, repeat, end, copy."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -33,9 +34,9 @@ class EvaluateActions(BaseScreen):
         return model_name(model, self.run_names)
 
     @property
+    @abstractmethod
     def job(self) -> "JobRow | None":
         """The evaluation under the cursor."""
-        raise NotImplementedError
 
     def action_new(self) -> None:
         """Choose what is evaluated."""

@@ -111,6 +111,11 @@ class LiveScreen(LiveWatching):
         """The log."""
         return self.query_one("#live-log", LogPane)
 
+    def on_shown(self) -> None:
+        """Watch what is chosen; another screen may have asked for directions meanwhile."""
+        self.choices.directions |= said_directions(self.console_app.preferences)
+        super().on_shown()
+
     # Drawing.
 
     def draw_soon(self) -> None:
@@ -131,8 +136,6 @@ class LiveScreen(LiveWatching):
         if not self.is_mounted:
             return
         self._drawn_s = time.monotonic()
-        # Another screen may have asked for some meanwhile.
-        self.choices.directions |= said_directions(self.console_app.preferences)
         self._draw_header()
         self.draw_charts()
         self.draw_log()

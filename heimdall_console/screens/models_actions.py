@@ -1,6 +1,7 @@
 """What can be done with registered models; MLflow is changed by jobs only."""
 
 import os
+from abc import abstractmethod
 
 from heimdall_console.formatting import plain
 from heimdall_console.model_rows import ModelVersion, RegisteredModel, version_before
@@ -18,9 +19,9 @@ class ModelsActions(BaseScreen):
     models: tuple[RegisteredModel, ...] = ()
 
     @property
+    @abstractmethod
     def table(self) -> RecordTable:
         """The models and versions."""
-        raise NotImplementedError
 
     @property
     def version(self) -> ModelVersion | None:

@@ -17,10 +17,10 @@ from heimdall_console.sweeping.outcome import Verdict
 from heimdall_console.sweeping.places import Places
 from heimdall_console.sweeping.progress import look_at, summary_of
 from heimdall_console.sweeping.search import Limits, Search
-from heimdall_console.sweeping.sweep_making import Sweep, SweepRequest, open_sweep
+from heimdall_console.sweeping.sweep_making import Sweep, SweepRequest, open_sweep, writing
 from heimdall_console.sweeping.trial_run import TrialRun
 from heimdall_console.terminal import Terminal
-from training_core.contract.errors import ExitCode, HeimdallError
+from training_core.contract.errors import ExitCode
 from training_core.contract.home import home_path
 from training_core.contract.processes import SWEEP_PUBLISHER, start_detached
 from training_core.contract.sweep_dir import SweepSummary
@@ -90,15 +90,8 @@ def write_summary(opened: Sweep, summary: SweepSummary) -> None:
     Raises:
         HeimdallError: The disk is full or not writable.
     """
-    try:
+    with writing(opened.directory.summary_path, opened.info.name):
         opened.directory.write_summary(summary)
-    except OSError as error:
-        raise HeimdallError(
-            f"{opened.directory.summary_path} could not be written",
-            why=error.strerror or str(error),
-            unharmed="The runs go on, and the study knows what came of the others",
-            action=f"Free some space, then: heimdall-console sweep --name {opened.info.name}",
-        ) from error
 
 
 def _publish(opened: Sweep) -> None:

@@ -1,8 +1,10 @@
 """Making the directory of a sweep, or opening the one that is to go on."""
 
+import contextlib
 import re
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,16 +94,31 @@ class Sweep:
         config = validate(ConfigSource(with_values(config_values(self.config), params)))
         head = f"# Trial {best.number} of the sweep {self.info.name}, the best so far: "
         head += f"{self.config.checkpoint.monitor} = {best.value:g}, run {best.run_id}\n"
-        try:
+        with writing(self.directory.best_path, self.info.name):
             text = head + render_onto(config, self.text)
             write_atomic(self.directory.best_path, text.encode(), mode=0o644)
-        except OSError as error:
-            raise HeimdallError(
-                f"{self.directory.best_path} could not be written",
-                why=error.strerror or str(error),
-                unharmed="The runs go on, and the study knows what came of the others",
-                action=f"Free some space, then: heimdall-console sweep --name {self.info.name}",
-            ) from error
+
+
+@contextlib.contextmanager
+def writing(path: Path, name: str) -> Iterator[None]:
+    """Write a file of a sweep.
+
+    Args:
+        path: The file, for the message.
+        name: Of the sweep.
+
+    Raises:
+        HeimdallError: The disk is full or not writable.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise HeimdallError(
+            f"{path} could not be written",
+            why=error.strerror or str(error),
+            unharmed="The runs go on, and the study knows what came of the others",
+            action=f"Free some space, then: heimdall-console sweep --name {name}",
+        ) from error
 
 
 def open_sweep(home: Path, request: SweepRequest) -> Sweep:

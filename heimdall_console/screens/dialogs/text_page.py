@@ -1,4 +1,4 @@
-"""A text that was too long for its place, whole."""
+"""A page of text that lies over a screen: such as one that was too long for its place, whole."""
 
 from typing import ClassVar
 
@@ -44,12 +44,16 @@ class TextPage(Dialog[None]):
             box.border_title = Text(self._title).markup
             box.border_subtitle = "y copies, esc closes"
             with VerticalScroll():
-                yield Static(Text(self._text))
+                yield Static(Text(self._text), id="page-text")
 
     def action_copy(self) -> None:
         """Copy all of it."""
         copy = getattr(self.app, "copy", self.app.copy_to_clipboard)
-        copy(self._text)
+        copy(self.copied_text())
+
+    def copied_text(self) -> str:
+        """What is copied: all that the page says."""
+        return self._text
 
     def action_scroll(self, direction: str) -> None:
         """Scroll a line."""
